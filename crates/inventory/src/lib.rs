@@ -1,1 +1,18 @@
+//! The inventory: an open format for what a site's storage holds.
 //!
+//! ```text
+//! site.inv/
+//!   inventory.json               schema, version of the tool, the systems in it
+//!   <system>/profile.json        figures of one system (see `Profile`)
+//!   <system>/entries/*.parquet   one row per entry (see `rows`)
+//!   <system>/problems.ndjson     everything that could not be read
+//! ```
+//!
+//! Any tool that reads JSON and Parquet can open it; `longshore` reads nothing else.
+
+mod profile;
+
+pub use profile::{
+    AgeBucket, Capacity, Counts, DirectoryUse, FileUse, Group, Groups, Host, MetadataFacts, NameFacts, Network,
+    OperationLatency, PROFILE_SCHEMA, Problem, Profile, Shape, SizeBucket, System, Walk,
+};
