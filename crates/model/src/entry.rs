@@ -110,7 +110,7 @@ pub struct FileId {
 }
 
 /// One thing in a listing.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// Where it is, relative to the location's root.
     pub path: RelPath,
@@ -129,6 +129,27 @@ pub struct Entry {
     /// What the driver needs to open this again without resolving the path (an NFS file handle).
     /// Opaque, and only a hint: a driver that finds it stale falls back to the path.
     pub locator: Option<Bytes>,
+}
+
+impl Stamp {
+    /// Does what was recorded right after a write describe what is seen now? Every part that both have must
+    /// be equal, and besides the size they must share an entity tag or a time.
+    pub fn describes(&self, seen: &Self) -> bool {
+        fn same<T: PartialEq>(a: Option<&T>, b: Option<&T>) -> Option<bool> {
+            a.zip(b).map(|(a, b)| a == b)
+        }
+        let etag = same(self.etag.as_ref(), seen.etag.as_ref());
+        let times = [same(self.mtime.as_ref(), seen.mtime.as_ref()), same(self.change.as_ref(), seen.change.as_ref())];
+        if self.size != seen.size {
+            return false;
+        }
+        // An entity tag settles it: the times of an object are told in whole seconds here and in
+        // milliseconds there.
+        match etag {
+            Some(equal) => equal,
+            None => times.iter().flatten().count() > 0 && times.iter().flatten().all(|equal| *equal),
+        }
+    }
 }
 
 impl Entry {

@@ -111,7 +111,7 @@ impl fmt::Debug for Facets {
 }
 
 /// POSIX and NTFS ride side by side; no backend converts one into the other on its own.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metadata {
     /// Time of last change of the data.
     pub mtime: Option<Timestamp>,
@@ -136,7 +136,7 @@ pub struct Metadata {
 }
 
 /// Who may do what, the POSIX way.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Posix {
     /// The permission bits only: `0o7777` at most, no file type.
     pub mode: u32,
@@ -147,7 +147,7 @@ pub struct Posix {
 }
 
 /// Who, as the source knows them. Mapping to the target's who is a plan's business, not a driver's.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Principal {
     /// A numeric uid or gid.
     Id(u32),
@@ -168,7 +168,7 @@ impl fmt::Display for Principal {
 }
 
 /// An access control list in the form its system keeps it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Acl {
     /// `system.posix_acl_access` as Linux stores it.
     Posix1e(Bytes),

@@ -168,7 +168,8 @@ impl From<&[u8]> for RelPath {
     }
 }
 
-/// `{"text":"…"}` where the bytes are UTF-8, else `{"bytes":"<base64>"}`: ripgrep's form.
+/// `{"text":"…"}` where the bytes are UTF-8, else `{"bytes":"<base64>"}`: ripgrep's form. Binary formats
+/// get the bytes as they are.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 enum Form {
@@ -179,6 +180,9 @@ enum Form {
 impl Serialize for RelPath {
     fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
         use base64::Engine as _;
+        if !out.is_human_readable() {
+            return self.0.serialize(out);
+        }
         match self.to_str() {
             Some(text) => Form::Text(text.to_owned()),
             None => Form::Bytes(base64::engine::general_purpose::STANDARD.encode(&self.0)),
@@ -189,6 +193,9 @@ impl Serialize for RelPath {
 impl<'de> Deserialize<'de> for RelPath {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         use base64::Engine as _;
+        if !from.is_human_readable() {
+            return Bytes::deserialize(from).map(Self);
+        }
         match Form::deserialize(from)? {
             Form::Text(text) => Ok(Self(text.into_bytes().into())),
             Form::Bytes(b64) => base64::engine::general_purpose::STANDARD

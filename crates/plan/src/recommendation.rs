@@ -1,6 +1,6 @@
 //! The recommendation: every candidate ranked or excluded, each with its reasons.
 
-use crate::{Money, MonthlyCost};
+use crate::{Error, Money, MonthlyCost, Place};
 use model::Location;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
@@ -133,6 +133,35 @@ pub enum Severity {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ServiceId(pub String);
+
+impl ServiceId {
+    /// The service without its class: `s3` of `s3/standard`.
+    pub fn family(&self) -> &str {
+        self.0.split_once('/').map_or(&self.0, |(family, _)| family)
+    }
+}
+
+impl Recommendation {
+    /// Reads a recommendation document; refuses other schemas.
+    pub fn from_json(text: &str) -> Result<Self, Error> {
+        let wrong = |e: serde_json::Error| Error::Syntax {
+            format: "JSON",
+            place: Place { line: Some(e.line()), ..Place::default() },
+            message: e.to_string(),
+        };
+        let document: serde_json::Value = serde_json::from_str(text).map_err(wrong)?;
+        let schema = document.get("schema").and_then(serde_json::Value::as_str).unwrap_or_default();
+        if schema != RECOMMENDATION_SCHEMA {
+            return Err(Error::Schema { found: schema.to_owned(), wanted: RECOMMENDATION_SCHEMA });
+        }
+        serde_json::from_str(text).map_err(wrong)
+    }
+
+    /// The document as indented JSON.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("strings and finite numbers have a JSON form")
+    }
+}
 
 impl fmt::Display for ServiceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

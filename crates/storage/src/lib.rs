@@ -6,16 +6,25 @@
 //! ([`Target::put`], [`Body::Whole`]) without a stream or a task for each.
 
 mod caps;
+pub mod checksum;
+#[cfg(feature = "contract")]
+pub mod contract;
 mod error;
+pub mod memory;
 mod observe;
 mod source;
 mod target;
+pub mod walk;
+pub mod wrap;
 
 pub use caps::{Capabilities, ListOrder, MetaWrite, NodeKinds, PartRules, Publish};
 pub use error::{Error, ErrorKind, Reach, Retry};
 pub use observe::{NoProbe, Probe};
 pub use source::{Body, Cursor, ListSpec, Page, ReadSpec, Reading, Source, Usage, collect_body};
 pub use target::{Abandoned, Node, Published, Receipt, ResumeToken, Target, Upload, WriteSpec};
+
+pub use memory::MemoryStore;
+pub use wrap::{Deadline, Deadlines, FaultPlan, Faulty, Limited, Limits, RetryPolicy, Retrying, Timed};
 
 /// What a door answers.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,119 @@
+//! `longshore source test URI`
+
+use super::Shell;
+use crate::{
+    args::Source as Typed,
+    exit::Exit,
+    failure::Outcome,
+    registry::{self, Scheme},
+};
+use model::{ByteSize, Facets, Location, RelPath, human_count};
+use serde::Serialize;
+use std::{fmt::Write as _, sync::Arc};
+use storage::{Capabilities, NoProbe, Source};
+
+/// A store, reached.
+#[derive(Serialize)]
+struct Reached {
+    schema: &'static str,
+    location: Location,
+    /// What the server says of itself.
+    server: Vec<(&'static str, String)>,
+    /// What it can do.
+    can: Vec<(&'static str, String)>,
+}
+
+/// Reaches a store and prints what it can do.
+pub async fn run(typed: &Typed, shell: &Shell) -> Outcome<Exit> {
+    let Typed::Test { location } = typed;
+    let location = registry::location(location)?;
+    let (server, store) = Box::pin(reach(&location, shell)).await.map_err(|failure| failure.at(&location))?;
+    let root = store.stat(&RelPath::ROOT, Facets::NONE).await;
+    let usage = store.usage().await;
+    let mut can = capabilities(store.caps());
+    match usage {
+        Ok(Some(usage)) => can.push((
+            "volume",
+            format!("{} of {} in use", ByteSize(usage.used), ByteSize(usage.capacity)),
+        )),
+        Ok(None) => {}
+        Err(error) => can.push(("volume", error.to_string())),
+    }
+    if let Err(error) = root {
+        can.push(("root", error.to_string()));
+    }
+    let reached = Reached { schema: "longshore.source-test/v1", location, server, can };
+    if shell.out.json {
+        shell.out.document(&reached)?;
+    } else {
+        shell.out.text(&text(&reached))?;
+    }
+    Ok(Exit::Done)
+}
+
+type Facts = Vec<(&'static str, String)>;
+
+async fn reach(location: &Location, shell: &Shell) -> Outcome<(Facts, Arc<dyn Source>)> {
+    let settings = &shell.settings;
+    Ok(match Scheme::of(location)? {
+        Scheme::File => (vec![], registry::patient(registry::local(location, false)?, settings)),
+        Scheme::Nfs => {
+            let store = registry::nfs(location, settings, Arc::new(NoProbe)).await?;
+            let said = store.identify();
+            let facts = vec![
+                ("protocol", "NFSv3".to_owned()),
+                ("address", said.server.to_string()),
+                ("export", RelPath::from(&said.export[..]).to_string()),
+                ("largest read", ByteSize(u64::from(said.read_max)).to_string()),
+                ("largest file", ByteSize(said.max_file_size).to_string()),
+                ("time granularity", format!("{} ns", human_count(said.time_granularity))),
+            ];
+            (facts, registry::patient(store, settings))
+        }
+        Scheme::S3 => {
+            let store = registry::s3(location, settings, Arc::new(NoProbe)).await?;
+            let said = store.check().await?;
+            let facts = vec![
+                ("protocol", "S3".to_owned()),
+                ("server", said.server.unwrap_or_else(|| "does not say".to_owned())),
+                ("taken for", format!("{:?}", said.flavour).to_lowercase()),
+                ("region", said.region),
+                ("prefix", if said.empty { "empty" } else { "holds objects" }.to_owned()),
+            ];
+            (facts, registry::patient(store, settings))
+        }
+    })
+}
+
+fn capabilities(caps: &Capabilities) -> Facts {
+    let nodes: Vec<&str> = [
+        ("directories", caps.nodes.dirs),
+        ("symbolic links", caps.nodes.symlinks),
+        ("hard links", caps.nodes.hard_links),
+        ("devices, pipes, sockets", caps.nodes.specials),
+    ]
+    .into_iter()
+    .filter_map(|(name, can)| can.then_some(name))
+    .collect();
+    let names = &caps.names;
+    let limit = |n: u32| if n == 0 { "any length".to_owned() } else { format!("{} bytes", human_count(u64::from(n))) };
+    vec![
+        ("tells", caps.reads.to_string()),
+        ("keeps", if caps.writes.is_empty() { "nothing: read only".to_owned() } else { caps.writes.to_string() }),
+        ("holds besides files", if nodes.is_empty() { "nothing".to_owned() } else { nodes.join(", ") }),
+        ("longest path", limit(names.max_path)),
+        ("longest name", limit(names.max_component)),
+        ("names", if names.utf8_only { "UTF-8 only" } else { "any bytes" }.to_owned()),
+        ("case", if names.case_sensitive { "matters" } else { "does not matter" }.to_owned()),
+        ("conditional write", if caps.conditional_write { "yes" } else { "no" }.to_owned()),
+        ("a finished write appears", format!("{:?}", caps.publish).to_lowercase()),
+    ]
+}
+
+fn text(reached: &Reached) -> String {
+    let mut out = format!("{} answers\n", reached.location);
+    for (name, value) in reached.server.iter().chain(&reached.can) {
+        writeln!(out, "  {name:<26}{value}").expect("a String takes everything");
+    }
+    out
+}

@@ -1,0 +1,105 @@
+//! Measures this driver against a server: `measure URI [CONNECTIONS...]`.
+//!
+//! For each number of connections: a walk, whole reads of files up to 64 KiB by locator, and streams of files
+//! over 64 MiB. One line each on stdout with the wall time, the rate, and the CPU seconds of this process.
+#![allow(clippy::print_stdout)] // the table is what this program is for
+
+use longshore_driver_nfs::{NfsOptions, NfsStore};
+use futures::{StreamExt as _, stream};
+use model::{Entry, Facets, Location};
+use std::{error::Error, num::NonZeroUsize, sync::Arc, time::Instant};
+use storage::{
+    Body, ReadSpec, Source,
+    walk::{WalkEvent, WalkSpec, walk},
+};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let location: Location = arguments.next().ok_or("usage: measure URI [CONNECTIONS...]")?.parse()?;
+    let mut widths: Vec<NonZeroUsize> = arguments.map(|n| n.parse()).collect::<Result<_, _>>()?;
+    if widths.is_empty() {
+        widths = [1, 4, 8].into_iter().filter_map(NonZeroUsize::new).collect();
+    }
+    for connections in widths {
+        let options = NfsOptions { connections, ..NfsOptions::default() };
+        let store = Arc::new(NfsStore::connect(&location, options).await?);
+        let width = connections.get();
+
+        let timer = Timer::start();
+        let mut entries = Vec::new();
+        let spec = WalkSpec { concurrency: connections, want: Facets::POSIX, ..WalkSpec::default() };
+        let mut walk = walk(store.clone(), spec);
+        while let Some(event) = walk.next().await? {
+            match event {
+                WalkEvent::Page { entries: page, .. } => entries.extend(page),
+                WalkEvent::Unreadable { error, .. } => return Err(error.into()),
+                WalkEvent::Done { .. } | WalkEvent::Skipped { .. } | WalkEvent::Restarted { .. } => {}
+            }
+        }
+        timer.print(width, "walk", entries.len(), "entries");
+
+        let files = |sizes: std::ops::Range<u64>| entries.iter().filter(move |e| e.kind.is_file() && sizes.contains(&e.stamp.size));
+        let small: Vec<&Entry> = files(1..(64 << 10)).collect();
+        let timer = Timer::start();
+        let bytes = read_all(&store, &small, width * 2).await?;
+        timer.print(width, "small", small.len(), "files");
+        timer.print(width, "small", bytes >> 20, "MiB");
+
+        let large: Vec<&Entry> = files(64 << 20..u64::MAX).collect();
+        let timer = Timer::start();
+        let bytes = read_all(&store, &large, 1).await?;
+        timer.print(width, "large", bytes >> 20, "MiB");
+    }
+    Ok(())
+}
+
+async fn read_all(store: &Arc<NfsStore>, files: &[&Entry], together: usize) -> storage::Result<usize> {
+    let reads = files.iter().map(|entry| {
+        let (store, path) = (store.clone(), entry.path.clone());
+        let spec = ReadSpec { if_stamp: Some(entry.stamp.clone()), locator: entry.locator.clone(), ..ReadSpec::default() };
+        async move {
+            match store.read(&path, spec).await?.body {
+                Body::Whole(data) => Ok(data.len()),
+                Body::Stream(mut pieces) => {
+                    let mut len = 0;
+                    while let Some(piece) = pieces.next().await {
+                        len += piece?.len();
+                    }
+                    Ok(len)
+                }
+            }
+        }
+    });
+    let mut reads = stream::iter(reads).buffer_unordered(together);
+    let mut total = 0;
+    while let Some(len) = reads.next().await {
+        total += len?;
+    }
+    Ok(total)
+}
+
+struct Timer {
+    since: Instant,
+    cpu: f64,
+}
+
+impl Timer {
+    fn start() -> Self {
+        Self { since: Instant::now(), cpu: cpu_seconds() }
+    }
+
+    fn print(&self, connections: usize, what: &str, count: usize, unit: &str) {
+        let wall = self.since.elapsed().as_secs_f64();
+        let rate = f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / wall;
+        let cpu = cpu_seconds() - self.cpu;
+        println!("{connections} connections  {what:5}  {count:7} {unit:7}  {wall:6.2} s  {rate:8.0} {unit}/s  cpu {cpu:.2} s");
+    }
+}
+
+/// User and system time of this process: fields 14 and 15 of proc(5)'s stat, in ticks of 10 ms.
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
+}

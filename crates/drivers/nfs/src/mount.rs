@@ -1,0 +1,232 @@
+//! From a path to the file handle of its directory: MOUNT, and LOOKUP for what lies below the export.
+
+use crate::{Export, NfsOptions, address::Address, failure::Failure, pool::Manner, wire::Wire};
+use bytes::Bytes;
+use model::{Location, RelPath};
+use nfs3_client::{MountClient, MountError};
+use nfs3_types::{
+    mount::{self, dirpath, mountstat3},
+    nfs3,
+    rpc::opaque_auth,
+    xdr_codec::Opaque,
+};
+use std::net::{IpAddr, SocketAddr};
+use storage::{Error, ErrorKind, Reach, Result};
+
+/// RPC flavour number of AUTH_SYS.
+const AUTH_SYS: u32 = 1;
+/// What errors say we were doing.
+const OP: &str = "mount the location";
+
+/// What MOUNT gave.
+#[derive(Clone, Debug)]
+pub(crate) struct Mounted {
+    /// Where NFS is served.
+    pub nfs: SocketAddr,
+    /// Where MOUNT is served.
+    pub mount: SocketAddr,
+    /// The path that was mounted.
+    pub export: Bytes,
+    /// What of the location's path lies below it.
+    pub below: RelPath,
+    /// File handle of the export's root.
+    pub root: Bytes,
+    pub auth_flavors: Vec<u32>,
+}
+
+/// The export list of the server in `location`, without mounting anything. Many servers hide exports that
+/// this host may not mount.
+pub async fn list_exports(location: &Location, options: &NfsOptions) -> Result<Vec<Export>> {
+    let address = Address::new(location, options)?;
+    let manner = Manner::new(options);
+    let server = Server::find(&address, &manner).await?;
+    exports_of(&manner, server.mount, &address.credential(&options.aux_gids)).await.map_err(|f| f.error("list the exports"))
+}
+
+pub(crate) async fn exports_of(
+    manner: &Manner,
+    server: SocketAddr,
+    credential: &opaque_auth<'static>,
+) -> Result<Vec<Export>, Failure> {
+    let mut wire = manner.connect(server).await?;
+    let mut client = client(&mut wire, credential);
+    let list = manner.observed("EXPORT", client.export()).await?.into_inner();
+    let text = |raw: Vec<u8>| String::from_utf8_lossy(&raw).into_owned();
+    let export = |node: mount::export_node| Export {
+        path: node.ex_dir.0.into_owned().into(),
+        groups: node.ex_groups.into_inner().into_iter().map(|group| text(group.0.into_owned())).collect(),
+    };
+    Ok(list.into_iter().map(export).collect())
+}
+
+/// Mounts the path of `address`, or the longest export above it.
+pub(crate) async fn mount(address: &Address, manner: &Manner, credential: &opaque_auth<'static>) -> Result<Mounted> {
+    let server = Server::find(address, manner).await?;
+    let refusal = match server.mount(manner, credential, &address.path).await {
+        Ok(mounted) => return checked(mounted),
+        Err(failure @ Failure::Mount(_)) => failure,
+        Err(failure) => return Err(failure.error(OP)),
+    };
+    let exports = exports_of(manner, server.mount, credential).await.unwrap_or_default();
+    // A server that hides its list may still mount what lies above, so without one every ancestor is tried.
+    let above = |export: &Export| strip(&address.path, &export.path).is_some_and(|rest| !rest.is_root());
+    let mut candidates: Vec<Bytes> = if exports.is_empty() {
+        ancestors(&address.path).collect()
+    } else {
+        exports.iter().filter(|export| above(export)).map(|export| export.path.clone()).collect()
+    };
+    candidates.sort_by_key(|path| std::cmp::Reverse(path.len()));
+    for candidate in candidates {
+        match server.mount(manner, credential, &candidate).await {
+            Ok(mut mounted) => {
+                mounted.below = strip(&address.path, &candidate).expect("only what lies above is tried");
+                return checked(mounted);
+            }
+            Err(Failure::Mount(_)) => {}
+            Err(failure) => return Err(failure.error(OP)),
+        }
+    }
+    Err(refused(refusal, address, &exports))
+}
+
+/// The refusal of the location's own path, with what the server would have given instead.
+fn refused(refusal: Failure, address: &Address, exports: &[Export]) -> Error {
+    let not_an_export = !exports.iter().any(|export| strip(&address.path, &export.path).is_some());
+    let listed: Vec<String> = exports.iter().map(|export| format!("`{}`", RelPath::from_bytes(export.path.clone()))).collect();
+    // Servers answer "no such path", "access denied" or "not a directory" alike for what they do not export.
+    let missing = matches!(
+        refusal,
+        Failure::Mount(mountstat3::MNT3ERR_NOENT | mountstat3::MNT3ERR_NOTDIR | mountstat3::MNT3ERR_INVAL)
+    );
+    let cause = format!("{refusal} for `{}`", RelPath::from_bytes(address.path.clone()));
+    let error = if missing && not_an_export { Error::new(ErrorKind::NotFound, OP) } else { refusal.error(OP) };
+    let error = error.with_reach(Reach::Location).because(cause);
+    match (not_an_export, listed.is_empty()) {
+        (true, true) => error.hint("the server shows no exports to this host: check the path and the server's export rules"),
+        (true, false) => error.hint(format!("the server exports {} to this host", listed.join(", "))),
+        (false, _) => error,
+    }
+}
+
+/// An export that takes only Kerberos is found here, and not at the first request.
+fn checked(mounted: Mounted) -> Result<Mounted> {
+    // An empty list is what servers older than RFC 1813 send: anything goes.
+    if mounted.auth_flavors.is_empty() || mounted.auth_flavors.contains(&AUTH_SYS) {
+        return Ok(mounted);
+    }
+    Err(Error::new(ErrorKind::Unauthenticated, OP)
+        .because(format!("the export takes only the RPC flavours {:?}, not AUTH_SYS (1)", mounted.auth_flavors))
+        .hint("allow `sec=sys` for this host on the server; Kerberos is not spoken"))
+}
+
+/// Where a server's programs listen.
+struct Server {
+    nfs: SocketAddr,
+    mount: SocketAddr,
+}
+
+impl Server {
+    /// Takes the first address of the host whose programs can be found and whose MOUNT answers a connection.
+    async fn find(address: &Address, manner: &Manner) -> Result<Self> {
+        let op = "reach the server";
+        let resolved = tokio::net::lookup_host((address.host.as_str(), 0)).await.map_err(|e| {
+            let hint = format!("the name `{}` cannot be resolved: check it, and this host's DNS", address.host);
+            Failure::Connect(e).error(op).hint(hint)
+        })?;
+        let mut failure = Failure::Connect(std::io::Error::other(format!("`{}` has no address", address.host)));
+        for at in resolved {
+            match Self::at(at.ip(), address, manner).await {
+                Ok(server) => return Ok(server),
+                Err(refused) => failure = refused,
+            }
+        }
+        Err(failure.error(op))
+    }
+
+    async fn at(server: IpAddr, address: &Address, manner: &Manner) -> Result<Self, Failure> {
+        let mount_port = match (address.mount_port, address.port) {
+            (Some(port), _) => port,
+            (None, known) => match (manner.port_of(server, mount::PROGRAM, "MOUNT").await, known) {
+                (Ok(port), _) => port,
+                // Servers without a portmapper often serve both programs on one port.
+                (Err(Failure::Connect(_)), Some(port)) => port,
+                (Err(failure), _) => return Err(failure),
+            },
+        };
+        let nfs_port = match address.port {
+            Some(port) => port,
+            None => match manner.port_of(server, nfs3::PROGRAM, "NFS").await {
+                Ok(port) => port,
+                // Only MOUNT's port was named, and there is no portmapper: then NFS is where it always is.
+                Err(Failure::Connect(_)) if address.mount_port.is_some() => 2049,
+                Err(failure) => return Err(failure),
+            },
+        };
+        let found = Self { nfs: SocketAddr::new(server, nfs_port), mount: SocketAddr::new(server, mount_port) };
+        manner.connect(found.mount).await?;
+        Ok(found)
+    }
+
+    async fn mount(&self, manner: &Manner, credential: &opaque_auth<'static>, path: &[u8]) -> Result<Mounted, Failure> {
+        let mut wire = manner.connect(self.mount).await?;
+        let mut client = client(&mut wire, credential);
+        let call = async {
+            client.mnt(dirpath(Opaque::borrowed(path))).await.map_err(|e| match e {
+                MountError::Rpc(error) => Failure::Rpc(error),
+                MountError::Denied(status) => Failure::Mount(status),
+            })
+        };
+        let answer = manner.observed("MNT", call).await?;
+        Ok(Mounted {
+            nfs: self.nfs,
+            mount: self.mount,
+            export: Bytes::copy_from_slice(path),
+            below: RelPath::ROOT,
+            root: answer.fhandle.0.into_owned().into(),
+            auth_flavors: answer.auth_flavors,
+        })
+    }
+}
+
+fn client<'a>(wire: &'a mut Wire, credential: &opaque_auth<'static>) -> MountClient<&'a mut Wire> {
+    MountClient::new_with_auth(wire, credential.clone(), opaque_auth::default())
+}
+
+/// What of `path` lies below `export`; `None` when it does not.
+fn strip(path: &[u8], export: &[u8]) -> Option<RelPath> {
+    let export = export.strip_suffix(b"/").unwrap_or(export);
+    match path.strip_prefix(export)? {
+        [] => Some(RelPath::ROOT),
+        [b'/', below @ ..] => Some(RelPath::from(below)),
+        _ => None,
+    }
+}
+
+/// Every directory above `path`.
+fn ancestors(path: &[u8]) -> impl Iterator<Item = Bytes> {
+    let slashes: Vec<usize> = path.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(at, _)| at.max(1)).collect();
+    let path = Bytes::copy_from_slice(path);
+    slashes.into_iter().filter(|at| *at < path.len()).map(|at| path.slice(..at)).collect::<Vec<_>>().into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_lies_below_an_export_only_at_a_slash() {
+        let below = |path: &str, export: &str| strip(path.as_bytes(), export.as_bytes()).map(|p| p.to_string());
+        assert_eq!(below("/data/a/b", "/data").as_deref(), Some("a/b"));
+        assert_eq!(below("/data/a", "/").as_deref(), Some("data/a"));
+        assert_eq!(below("/data", "/data/").as_deref(), Some(""));
+        assert_eq!(below("/data2", "/data"), None);
+        assert_eq!(below("/", "/data"), None);
+    }
+
+    #[test]
+    fn every_directory_above_a_path_is_tried() {
+        let above = |path: &str| ancestors(path.as_bytes()).map(|p| String::from_utf8(p.to_vec()).unwrap()).collect::<Vec<_>>();
+        assert_eq!(above("/a/b/c"), ["/", "/a", "/a/b"]);
+        assert_eq!(above("/"), Vec::<String>::new());
+    }
+}

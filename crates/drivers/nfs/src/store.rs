@@ -1,0 +1,146 @@
+//! The store: [`Source`] over a mounted share.
+
+use crate::{
+    Export, Identity, NfsOptions,
+    address::Address,
+    attributes::{self, READS},
+    failure::Failure,
+    handles::{Share, Shared, check_names, wire_handle},
+    list, mount,
+    pool::Manner,
+    read,
+};
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use model::{Entry, Facets, Location, NameRules, RelPath};
+use nfs3_types::nfs3::{FSSTAT3args, FSSTAT3res, FSSTAT3resok, NFS_PROGRAM};
+use std::{fmt, num::NonZeroU32, sync::Arc};
+use storage::{Capabilities, ListOrder, ListSpec, MetaWrite, NodeKinds, Page, PartRules, Publish, ReadSpec, Reading, Result, Source, Usage};
+
+/// A directory of an NFSv3 export, read only. Cheap to clone; clones share the connections.
+#[derive(Clone)]
+pub struct NfsStore {
+    share: Shared,
+    location: Location,
+    identity: Identity,
+    caps: Capabilities,
+}
+
+impl fmt::Debug for NfsStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NfsStore").field("location", &self.location).finish_non_exhaustive()
+    }
+}
+
+impl NfsStore {
+    /// Mounts the location.
+    ///
+    /// Errors: `Invalid` (the URI, or not a directory), `Unsupported` (no NFSv3 there), `Disconnected` or
+    /// `Timeout` (the host or a port cannot be reached), `NotFound` (no such export; the hint names those
+    /// there are), `Denied` (not for this host or user), `Unauthenticated` (the server wants Kerberos).
+    pub async fn connect(location: &Location, options: NfsOptions) -> Result<Self> {
+        let address = Address::new(location, &options)?;
+        let credential = address.credential(&options.aux_gids);
+        let (share, identity) = Share::mount(address, Manner::new(&options), credential).await?;
+        let caps = capabilities(&identity, location);
+        Ok(Self { share: Arc::new(share), location: location.clone(), identity, caps })
+    }
+
+    /// The location that was opened.
+    pub fn location(&self) -> &Location {
+        &self.location
+    }
+
+    /// What the server said of itself when the location was opened.
+    pub fn identify(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The server's export list.
+    pub async fn exports(&self) -> Result<Vec<Export>> {
+        let asked = mount::exports_of(&self.share.manner, self.share.mount_server, &self.share.credential);
+        asked.await.map_err(|failure| failure.error("list the exports"))
+    }
+
+    async fn statistics(&self) -> Result<FSSTAT3resok, Failure> {
+        let args = FSSTAT3args::from(wire_handle(&self.share.root()));
+        self.share.pool.nfs::<FSSTAT3res>(NFS_PROGRAM::NFSPROC3_FSSTAT, &args).await
+    }
+
+    async fn stat_once(&self, path: &RelPath, want: Facets) -> Result<Entry, Failure> {
+        let (handle, attributes) = self.share.find(path).await?;
+        let mut entry = attributes::entry(path.clone(), handle, &attributes, want);
+        list::add_link_target(&self.share, &mut entry).await?;
+        Ok(entry)
+    }
+}
+
+#[async_trait]
+impl Source for NfsStore {
+    fn caps(&self) -> &Capabilities {
+        &self.caps
+    }
+
+    fn list(&self, dir: &RelPath, spec: ListSpec) -> BoxStream<'static, Result<Page>> {
+        list::list(self.share.clone(), dir, spec)
+    }
+
+    async fn stat(&self, path: &RelPath, want: Facets) -> Result<Entry> {
+        check_names(path, "stat")?;
+        let answer = match self.stat_once(path, want).await {
+            Err(failure) if failure.is_stale() => match self.share.recover(path).await {
+                Ok(()) => self.stat_once(path, want).await,
+                Err(failure) => Err(failure),
+            },
+            answer => answer,
+        };
+        answer.map_err(|failure| self.share.error(failure, "stat", path))
+    }
+
+    async fn read(&self, path: &RelPath, spec: ReadSpec) -> Result<Reading> {
+        read::read(&self.share, path, spec).await
+    }
+
+    async fn usage(&self) -> Result<Option<Usage>> {
+        let answer = match self.statistics().await {
+            Err(failure) if failure.is_stale() => match self.share.recover(&RelPath::ROOT).await {
+                Ok(()) => self.statistics().await,
+                Err(failure) => Err(failure),
+            },
+            answer => answer,
+        };
+        let volume = answer.map_err(|failure| self.share.error(failure, "ask for the size of", &RelPath::ROOT))?;
+        Ok(Some(Usage {
+            capacity: volume.tbytes,
+            used: volume.tbytes.saturating_sub(volume.fbytes),
+            available: volume.abytes,
+            // Servers that do not count inodes say 0.
+            files: (volume.tfiles > 0).then(|| volume.tfiles.saturating_sub(volume.ffiles)),
+        }))
+    }
+}
+
+fn capabilities(identity: &Identity, location: &Location) -> Capabilities {
+    Capabilities {
+        reads: READS,
+        writes: Facets::NONE,
+        meta_write: MetaWrite::AnyTime,
+        list: ListOrder::PerDirectory,
+        recursive_list: false,
+        ranged_read: true,
+        conditional_read: true,
+        conditional_write: false,
+        publish: Publish::InPlace,
+        // Nothing can be written, so no part is ever taken.
+        parts: PartRules { min: 0, max: 0, max_count: 0, equal_sizes: false, in_flight: NonZeroU32::MIN },
+        put_max: 0,
+        names: NameRules {
+            max_component: identity.max_name.unwrap_or(NameRules::POSIX.max_component),
+            case_sensitive: !identity.case_insensitive,
+            ..NameRules::POSIX
+        },
+        prefix_len: location.prefix().len(),
+        digests: &[],
+        nodes: NodeKinds::default(),
+    }
+}

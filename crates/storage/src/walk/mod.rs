@@ -1,0 +1,373 @@
+//! A parallel walk over a store in bounded memory, which can be interrupted and resumed.
+//!
+//! The consumer pulls. Each directory is listed by a task of its own that hands over one page at a time,
+//! at most [`WalkSpec::concurrency`] of them together; when nobody pulls, they wait. Directories that are
+//! still to be listed are a stack (so the walk stays close to depth first and the stack small), whose
+//! older half goes to an unnamed temporary file when it grows.
+//!
+//! What has been delivered decides what is left: [`Walk::frontier`] changes only in the moment in which
+//! [`Walk::next`] hands out a page. A walk that starts from that frontier yields exactly the entries that
+//! were not delivered.
+
+mod pending;
+
+use crate::{Cursor, Error, ErrorKind, ListSpec, Page, Reach, Result, Source};
+use futures::{FutureExt as _, Stream, StreamExt as _};
+use model::{Entry, Facets, RelPath};
+use pending::Pending;
+use std::{
+    any::Any,
+    borrow::Cow,
+    collections::{BTreeMap, VecDeque},
+    fmt,
+    num::NonZeroUsize,
+    panic::AssertUnwindSafe,
+    sync::Arc,
+};
+use tokio::{sync::mpsc, task::JoinSet};
+
+/// Directories that are still to be listed and kept in memory; more go to a temporary file.
+const IN_MEMORY: usize = 100_000;
+/// How often one directory is listed from its beginning again before it counts as unreadable.
+const RESTARTS: u32 = 3;
+
+/// Tells for a directory why it is left out; `None` to walk it.
+pub type Exclude = Arc<dyn Fn(&Entry) -> Option<Cow<'static, str>> + Send + Sync>;
+
+/// What to walk, and how.
+#[derive(Clone)]
+pub struct WalkSpec {
+    /// Where to start, or where an earlier walk stopped: its [`Walk::frontier`].
+    pub roots: Vec<(RelPath, Option<Cursor>)>,
+    /// Listings in flight together. A store with `recursive_list` has one for each root.
+    pub concurrency: NonZeroUsize,
+    /// Metadata that the consumer can use.
+    pub want: Facets,
+    /// Directories to leave out, such as `.snapshot`. Not asked in a recursive listing, where leaving out
+    /// would save no request. Asked more than once for one directory, so it must answer alike.
+    pub exclude: Option<Exclude>,
+    /// Directories still to be listed that are held in memory; 100,000 at first.
+    pub pending_in_memory: usize,
+}
+
+impl Default for WalkSpec {
+    /// Everything, eight listings in flight.
+    fn default() -> Self {
+        Self {
+            roots: vec![(RelPath::ROOT, None)],
+            concurrency: NonZeroUsize::new(8).expect("8 is not 0"),
+            want: Facets::NONE,
+            exclude: None,
+            pending_in_memory: IN_MEMORY,
+        }
+    }
+}
+
+impl fmt::Debug for WalkSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WalkSpec")
+            .field("roots", &self.roots)
+            .field("concurrency", &self.concurrency)
+            .field("want", &self.want)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What happened on the walk.
+#[derive(Debug)]
+pub enum WalkEvent {
+    /// Some entries of a directory, exactly as the driver gave them.
+    Page {
+        /// The directory, or the root of a recursive listing.
+        dir: RelPath,
+        /// What the driver gave.
+        entries: Vec<Entry>,
+        /// Where this directory goes on; `None` when this was its last page.
+        next: Option<Cursor>,
+    },
+    /// A directory came to its end. A walk that is resumed between the last page and this does not say
+    /// it again.
+    Done {
+        /// The directory.
+        dir: RelPath,
+        /// Entries that this walk delivered of it.
+        entries: u64,
+    },
+    /// A directory could not be read, or not further. The walk goes on.
+    Unreadable {
+        /// The directory.
+        dir: RelPath,
+        /// Why.
+        error: Error,
+    },
+    /// A directory was left out because [`WalkSpec::exclude`] said so. Comes before the page that holds it.
+    Skipped {
+        /// The directory.
+        dir: RelPath,
+        /// The reason that `exclude` gave.
+        reason: Cow<'static, str>,
+    },
+    /// The server no longer knew the place where the listing was to go on, so the directory is listed from
+    /// its beginning: entries of it, and directories below it, may come twice.
+    Restarted {
+        /// The directory.
+        dir: RelPath,
+    },
+}
+
+/// A walk in progress. Dropping it ends its listings.
+pub struct Walk {
+    source: Arc<dyn Source>,
+    want: Facets,
+    exclude: Option<Exclude>,
+    concurrency: usize,
+    recursive: bool,
+    pending: Pending,
+    /// Listings that have not delivered their last page, in the order they were started.
+    active: BTreeMap<u64, Active>,
+    started: u64,
+    tasks: JoinSet<()>,
+    sender: mpsc::Sender<(u64, Step)>,
+    receiver: mpsc::Receiver<(u64, Step)>,
+    /// Steps that arrived and are next to be delivered.
+    ready: VecDeque<(u64, Step)>,
+}
+
+/// A directory that is being listed, as the consumer knows it.
+struct Active {
+    dir: RelPath,
+    cursor: Option<Cursor>,
+    entries: u64,
+    /// Its last page was delivered; only `Done` is left to say.
+    complete: bool,
+}
+
+/// What a listing task tells, and what is made of it.
+enum Step {
+    Skipped { dir: RelPath, reason: Cow<'static, str> },
+    Page(Page),
+    Restarted,
+    Failed(Error),
+    Ended,
+}
+
+/// Starts a walk. Must be called within a tokio runtime; nothing is listed before [`Walk::next`].
+pub fn walk(source: Arc<dyn Source>, spec: WalkSpec) -> Walk {
+    let recursive = source.caps().recursive_list;
+    let concurrency = spec.concurrency.get();
+    let (sender, receiver) = mpsc::channel(concurrency);
+    let mut pending = Pending::new(spec.pending_in_memory);
+    pending.push_all(spec.roots);
+    Walk {
+        source,
+        want: spec.want,
+        exclude: spec.exclude,
+        concurrency,
+        recursive,
+        pending,
+        active: BTreeMap::new(),
+        started: 0,
+        tasks: JoinSet::new(),
+        sender,
+        receiver,
+        ready: VecDeque::new(),
+    }
+}
+
+impl Walk {
+    /// The next event; `None` at the end. Can be dropped and called again without losing one.
+    ///
+    /// Errors: only when directories that were moved to the temporary file cannot be read back, which
+    /// ends the walk (`Reach::Run`). What cannot be listed is an event, not an error.
+    pub async fn next(&mut self) -> Result<Option<WalkEvent>> {
+        loop {
+            if let Some((id, step)) = self.ready.pop_front() {
+                if let Some(event) = self.deliver(id, step) {
+                    return Ok(Some(event));
+                }
+                continue;
+            }
+            self.start_listings()?;
+            if self.active.is_empty() {
+                return Ok(None);
+            }
+            let (id, step) = self.receiver.recv().await.expect("the walk holds a sender itself");
+            if let (Step::Page(page), Some(exclude), false) = (&step, &self.exclude, self.recursive) {
+                for dir in page.entries.iter().filter(|entry| entry.kind.is_dir()) {
+                    if let Some(reason) = exclude(dir) {
+                        self.ready.push_back((id, Step::Skipped { dir: dir.path.clone(), reason }));
+                    }
+                }
+            }
+            self.ready.push_back((id, step));
+        }
+    }
+
+    /// What is left to do: directories not yet listed, and those in progress with the place to go on.
+    /// Belongs to the events delivered so far; give it as [`WalkSpec::roots`] to a new walk.
+    ///
+    /// Errors: directories that were moved to the temporary file cannot be read back (`Reach::Run`).
+    pub fn frontier(&mut self) -> Result<Vec<(RelPath, Option<Cursor>)>> {
+        let mut all = self.pending.all().map_err(lost)?;
+        // Those in progress last: the next walk takes the last first, as this one would go on with them.
+        let unfinished = self.active.values().rev().filter(|active| !active.complete);
+        all.extend(unfinished.map(|active| (active.dir.clone(), active.cursor.clone())));
+        all.reverse();
+        Ok(all)
+    }
+
+    /// The walk as a stream, for those who need no frontier.
+    pub fn into_stream(self) -> impl Stream<Item = Result<WalkEvent>> {
+        futures::stream::unfold(Some(self), |walk| async {
+            let mut walk = walk?;
+            match walk.next().await {
+                Ok(event) => event.map(|event| (Ok(event), Some(walk))),
+                Err(error) => Some((Err(error), None)),
+            }
+        })
+    }
+
+    fn start_listings(&mut self) -> Result<()> {
+        while self.tasks.try_join_next().is_some() {}
+        while self.active.len() < self.concurrency {
+            let Some((dir, cursor)) = self.pending.pop().map_err(lost)? else { break };
+            let id = self.started;
+            self.started += 1;
+            let spec = ListSpec { recursive: self.recursive, want: self.want, from: cursor.clone() };
+            let listing = Listing {
+                source: Arc::clone(&self.source),
+                dir: dir.clone(),
+                spec,
+                id,
+                sender: self.sender.clone(),
+            };
+            self.tasks.spawn(listing.run());
+            self.active.insert(id, Active { dir, cursor, entries: 0, complete: false });
+        }
+        Ok(())
+    }
+
+    /// Makes the event of a step, and takes its effect on what is left to do.
+    fn deliver(&mut self, id: u64, step: Step) -> Option<WalkEvent> {
+        if let Step::Skipped { dir, reason } = step {
+            return Some(WalkEvent::Skipped { dir, reason });
+        }
+        let active = self.active.get_mut(&id)?;
+        let dir = active.dir.clone();
+        match step {
+            Step::Skipped { .. } => None,
+            Step::Restarted => {
+                active.cursor = None;
+                Some(WalkEvent::Restarted { dir })
+            }
+            Step::Failed(error) => {
+                self.active.remove(&id);
+                Some(WalkEvent::Unreadable { dir, error })
+            }
+            Step::Ended => {
+                let entries = active.entries;
+                self.active.remove(&id);
+                Some(WalkEvent::Done { dir, entries })
+            }
+            Step::Page(page) => {
+                active.entries += page.entries.len() as u64;
+                active.cursor.clone_from(&page.next);
+                if page.next.is_none() {
+                    active.complete = true;
+                    self.ready.push_back((id, Step::Ended));
+                }
+                self.push_children(&page);
+                Some(WalkEvent::Page { dir, entries: page.entries, next: page.next })
+            }
+        }
+    }
+
+    fn push_children(&mut self, page: &Page) {
+        if self.recursive {
+            return;
+        }
+        let excluded = |entry: &Entry| self.exclude.as_ref().is_some_and(|exclude| exclude(entry).is_some());
+        let children = page.entries.iter().filter(|entry| entry.kind.is_dir() && !excluded(entry));
+        let children: Vec<_> = children.map(|entry| (entry.path.clone(), None)).collect();
+        self.pending.push_all(children);
+    }
+}
+
+impl fmt::Debug for Walk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Walk of {:?}: {} in progress, {} pending", self.source, self.active.len(), self.pending.len())
+    }
+}
+
+fn lost(error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Unexpected, "read back the list of directories still to be walked")
+        .with_reach(Reach::Run)
+        .because(error)
+        .hint("the temporary directory (TMPDIR) must stay readable and have room while a walk runs")
+}
+
+/// One directory, listed by a task of its own.
+struct Listing {
+    source: Arc<dyn Source>,
+    dir: RelPath,
+    spec: ListSpec,
+    id: u64,
+    sender: mpsc::Sender<(u64, Step)>,
+}
+
+impl Listing {
+    /// Sends pages until the end. A closed channel means that the walk was dropped.
+    async fn run(self) {
+        let (id, sender, dir) = (self.id, self.sender.clone(), self.dir.clone());
+        let last = match AssertUnwindSafe(self.pages()).catch_unwind().await {
+            Ok(last) => last,
+            Err(panic) => {
+                let error = Error::new(ErrorKind::Unexpected, "list").at(&dir).because(words(panic.as_ref()));
+                Some(Step::Failed(error))
+            }
+        };
+        if let Some(step) = last {
+            sender.send((id, step)).await.ok();
+        }
+    }
+
+    /// The last step, unless it was a page without a cursor: that ends the directory by itself.
+    async fn pages(mut self) -> Option<Step> {
+        let mut restarts = 0;
+        loop {
+            let mut pages = self.source.list(&self.dir, self.spec.clone());
+            let broken = loop {
+                match pages.next().await {
+                    None => return Some(Step::Ended),
+                    Some(Err(error)) => break error,
+                    Some(Ok(page)) => {
+                        let end = page.next.is_none();
+                        self.spec.from.clone_from(&page.next);
+                        if self.sender.send((self.id, Step::Page(page))).await.is_err() || end {
+                            return None;
+                        }
+                    }
+                }
+            };
+            let stale = broken.kind() == ErrorKind::Changed && self.spec.from.is_some();
+            if !stale || restarts == RESTARTS {
+                return Some(Step::Failed(broken));
+            }
+            restarts += 1;
+            self.spec.from = None;
+            if self.sender.send((self.id, Step::Restarted)).await.is_err() {
+                return None;
+            }
+        }
+    }
+}
+
+/// What a panic said.
+fn words(panic: &(dyn Any + Send)) -> String {
+    let said = panic.downcast_ref::<&str>().copied();
+    let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("the driver panicked: {}", said.unwrap_or("without a word"))
+}
+
+#[cfg(test)]
+mod tests;
