@@ -29,8 +29,8 @@ pub enum Code {
     DemoFolder,
     /// The demo's servers do not start.
     DemoServers,
-    /// A choice does not exist in the recommendation.
-    Choice,
+    /// It was interrupted.
+    Interrupted,
 }
 
 impl Code {
@@ -47,7 +47,7 @@ impl Code {
         (Self::UnknownCode, "E1009"),
         (Self::DemoFolder, "E1010"),
         (Self::DemoServers, "E1011"),
-        (Self::Choice, "E1012"),
+        (Self::Interrupted, "E1012"),
     ];
 
     /// The stable code that people see.
@@ -65,8 +65,8 @@ impl Code {
             | Self::Scheme
             | Self::ReadOnlyScheme
             | Self::NotAReport
-            | Self::UnknownCode
-            | Self::Choice => Exit::Usage,
+            | Self::UnknownCode => Exit::Usage,
+            Self::Interrupted => Exit::Interrupted,
             Self::File | Self::DemoFolder | Self::DemoServers => Exit::Failed,
         }
     }
@@ -233,6 +233,51 @@ impl From<catalog::Error> for Failure {
         let mut failure = Self::coded(error.code(), error.to_string(), exit);
         failure.cause = causes(&error);
         failure.hint = error.hint();
+        failure
+    }
+}
+
+impl From<collectors::Error> for Failure {
+    fn from(error: collectors::Error) -> Self {
+        let (message, hint) = (error.to_string(), error.hint());
+        let mut failure = match error {
+            collectors::Error::Source(inner) => return inner.into(),
+            collectors::Error::Inventory(inner) => return inner.into(),
+            // What stopped it says more than that it stopped.
+            collectors::Error::Gone { last, .. } => {
+                let mut failure = Self::from(last);
+                failure.cause = Some([Some(failure.message), failure.cause].into_iter().flatten().collect::<Vec<_>>().join(": "));
+                failure
+            }
+            collectors::Error::Interrupted { .. } => Self::new(Code::Interrupted, ""),
+        };
+        (failure.message, failure.hint) = (message, hint);
+        failure
+    }
+}
+
+/// Codes of the analysis' own errors: those for the entries, a time, an option, a service, an exclusion, and for
+/// nothing that fits.
+pub const ANALYSIS_CODES: [&str; 6] = ["E1501", "E1502", "E1503", "E1504", "E1505", "E1506"];
+
+impl From<analysis::Error> for Failure {
+    fn from(error: analysis::Error) -> Self {
+        use analysis::Error as E;
+        let (message, hint) = (error.to_string(), error.hint());
+        let (place, exit) = match error {
+            E::Inventory(inner) => return inner.into(),
+            E::Catalog(inner) => return inner.into(),
+            E::Plan(inner) => return inner.into(),
+            E::Entries { .. } => (0, Exit::Failed),
+            E::Time { .. } => (1, Exit::Failed),
+            E::Option { .. } => (2, Exit::Usage),
+            E::UnknownService { .. } => (3, Exit::Usage),
+            E::Excluded { .. } => (4, Exit::Failed),
+            E::NothingFits { .. } => (5, Exit::Failed),
+            _ => (0, Exit::Failed),
+        };
+        let mut failure = Self::coded(ANALYSIS_CODES[place], message, exit);
+        failure.hint = hint;
         failure
     }
 }

@@ -71,28 +71,43 @@ pub fn location(typed: &OsStr) -> Outcome<Location> {
 /// Opens a location for reading, with retries and deadlines.
 pub async fn source(location: &Location, settings: &Settings) -> Outcome<Arc<dyn Source>> {
     match Scheme::of(location)? {
-        Scheme::File => Ok(patient(local(location, false)?, settings)),
-        Scheme::Nfs => Ok(patient(nfs(location, settings, Arc::new(NoProbe)).await?, settings)),
-        Scheme::S3 => Ok(patient(s3(location, settings, Arc::new(NoProbe)).await?, settings)),
+        Scheme::File => Ok(patient(Arc::new(local(location, Missing::IsAnError, Arc::new(NoProbe))?), settings)),
+        Scheme::Nfs => Ok(patient(Arc::new(nfs(location, settings, Arc::new(NoProbe)).await?), settings)),
+        Scheme::S3 => Ok(patient(Arc::new(s3(location, settings, Arc::new(NoProbe)).await?), settings)),
     }
 }
 
 /// Opens a location for writing, with retries and deadlines.
-pub async fn target(location: &Location, settings: &Settings) -> Outcome<Arc<dyn Target>> {
+pub async fn target(location: &Location, missing: Missing, settings: &Settings) -> Outcome<Arc<dyn Target>> {
     match Scheme::of(location)? {
-        Scheme::File => Ok(patient(local(location, true)?, settings)),
+        Scheme::File => Ok(patient(Arc::new(local(location, missing, Arc::new(NoProbe))?), settings)),
         Scheme::Nfs => Err(Failure::new(
             Code::ReadOnlyScheme,
             format!("cannot write to `{location}`: this version only reads `nfs://`"),
         )
         .hint("mount the export and give the mounted directory as the target")),
-        Scheme::S3 => Ok(patient(s3(location, settings, Arc::new(NoProbe)).await?, settings)),
+        Scheme::S3 => Ok(patient(Arc::new(s3(location, settings, Arc::new(NoProbe)).await?), settings)),
     }
 }
 
-/// Opens a directory of this host; a target that is not there yet is made.
-pub fn local(location: &Location, make: bool) -> Outcome<LocalStore> {
-    Ok(LocalStore::open(Path::new(OsStr::from_bytes(location.path())), LocalOptions { create: make, ..LocalOptions::default() })?)
+/// What to do where a directory is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// Say so.
+    IsAnError,
+    /// Make it, with its parents.
+    IsMade,
+}
+
+/// Opens a directory of this host.
+pub fn local(location: &Location, missing: Missing, probe: Arc<dyn Probe>) -> Outcome<LocalStore> {
+    let path = Path::new(OsStr::from_bytes(location.path()));
+    if missing == Missing::IsMade {
+        std::fs::create_dir_all(path).map_err(|error| {
+            Failure::new(Code::File, format!("cannot make the directory `{}`", path.display())).because(error)
+        })?;
+    }
+    Ok(LocalStore::open(path, LocalOptions { probe, ..LocalOptions::default() })?)
 }
 
 /// Connects to an NFSv3 export.
@@ -119,10 +134,10 @@ pub async fn s3(location: &Location, settings: &Settings, probe: Arc<dyn Probe>)
 }
 
 /// Wraps a driver so that it waits for no answer for ever and tries again what may be tried again.
-pub fn patient<S>(driver: S, settings: &Settings) -> Arc<Retrying<Deadline<S>>> {
+pub fn patient<S: ?Sized>(driver: Arc<S>, settings: &Settings) -> Arc<Retrying<Deadline<S>>> {
     let deadlines = Deadlines { operation: settings.operation_timeout.value.0, ..Deadlines::default() };
     let policy = RetryPolicy { tries: settings.tries.value, ..RetryPolicy::default() };
-    Arc::new(Retrying::new(Arc::new(Deadline::new(Arc::new(driver), deadlines)), policy, seed()))
+    Arc::new(Retrying::new(Arc::new(Deadline::new(driver, deadlines)), policy, seed()))
 }
 
 /// Pauses of several processes must not fall together.

@@ -285,7 +285,9 @@ impl Disk for MemoryDisk {
         let changes = std::mem::take(&mut state.changes);
         let (within, others): (Vec<_>, Vec<_>) =
             changes.into_iter().partition(|change| change.path().parent() == Some(dir));
-        within.iter().for_each(|change| change.apply(&mut state.durable_names));
+        for change in within {
+            change.apply(&mut state.durable_names);
+        }
         state.changes = others;
         Ok(())
     }

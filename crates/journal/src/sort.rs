@@ -26,6 +26,9 @@ const LEAST_MEMORY: usize = 64 << 10;
 /// Largest key or value, in bytes: lengths in memory have 32 bits, and one entry must not decide how much is held.
 const MOST_ENTRY: usize = 64 << 20;
 
+/// A key and its value, lent out until the next one is asked for.
+pub type Entry<'a> = (&'a [u8], &'a [u8]);
+
 /// Takes keys and values in any order.
 #[derive(Debug)]
 pub struct Sorter {
@@ -136,7 +139,7 @@ enum Entries {
 impl Sorted {
     /// The next key and value; `None` after the last.
     #[expect(clippy::should_implement_trait, reason = "it lends out its buffer, which an Iterator cannot")]
-    pub fn next(&mut self) -> Result<Option<(&[u8], &[u8])>, Error> {
+    pub fn next(&mut self) -> Result<Option<Entry<'_>>, Error> {
         match &mut self.0 {
             Entries::Memory { arena, at } => {
                 *at += 1;

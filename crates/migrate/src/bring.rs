@@ -72,7 +72,11 @@ async fn once(shop: &Shop, item: &mut Bring) -> Result<Arrival, Trouble> {
 
 async fn send(shop: &Shop, item: &mut Bring, to: &RelPath) -> Result<Arrival, Trouble> {
     let whole = shop.target.caps().put_max.min(shop.spec.part_size.0);
-    if item.placed.entry.stamp.size <= whole { whole_file(shop, &item.placed.entry, to).await } else { parts::file(shop, item, to).await }
+    if item.placed.entry.stamp.size <= whole {
+        whole_file(shop, &item.placed.entry, to).await
+    } else {
+        parts::file(shop, item, to).await
+    }
 }
 
 /// A file that fits one request.
@@ -145,7 +149,9 @@ fn grown(error: Error, entry: &Entry) -> Error {
 pub(crate) fn confirm(said: &Digests, ours: &Digests, to: &RelPath) -> Result<(), Trouble> {
     if said.agree(ours) == Some(false) {
         return Err(Trouble::Item(
-            Error::new(ErrorKind::Corrupt, "write").at(to).because("the target reports another checksum than the one we sent"),
+            Error::new(ErrorKind::Corrupt, "write")
+                .at(to)
+                .because("the target reports another checksum than the one we sent"),
         ));
     }
     Ok(())
@@ -216,7 +222,8 @@ async fn directory(shop: &Shop, entry: &Entry, to: &RelPath) -> Result<Arrival, 
         made.map_err(|error| shop.target_trouble(written(error)))?;
         return Ok(Arrival::Postponed);
     }
-    let published = shop.target.make(to, Node::Dir, &meta).await.map_err(|error| shop.target_trouble(written(error)))?;
+    let published =
+        shop.target.make(to, Node::Dir, &meta).await.map_err(|error| shop.target_trouble(written(error)))?;
     let lost = shop.lost(Some(&meta), None, published.kept);
     record(shop, entry, to, &Kind::Dir, &meta, published, Digests::default(), false).await?;
     Ok(Arrival::Sent { bytes: 0, lost })
@@ -237,7 +244,8 @@ async fn adopt(shop: &Shop, entry: &Entry, to: &RelPath) -> Result<Option<Arriva
             Err(_) => return Ok(None),
         },
     };
-    let (ours, served) = checksum(shop, Of::Source, &entry.path, entry).await.map_err(|error| shop.source_trouble(error))?;
+    let (ours, served) =
+        checksum(shop, Of::Source, &entry.path, entry).await.map_err(|error| shop.source_trouble(error))?;
     if ours.agree(&theirs) != Some(true) || !served.kind.is_file() {
         return Ok(None);
     }

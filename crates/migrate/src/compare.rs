@@ -136,7 +136,7 @@ fn discard_all(known: ItemState, act: &mut impl FnMut(Action) -> Result<()>) -> 
         return Ok(());
     }
     let tokens = known.open.into_iter().map(|open| open.token).collect();
-    act(Action::Discard { path: known.path, tokens, search: known.intents })
+    act(Action::Discard { path: known.path, tokens, search: true })
 }
 
 /// Is the item to be brought, and how? Books it when it is there already.
@@ -160,7 +160,9 @@ fn decide(
         }
         return Ok(None);
     }
-    let (open, search) = known.map_or((Vec::new(), false), |state| (state.open, state.intents));
+    let (open, intents) = known.map_or((Vec::new(), false), |state| (state.open, state.intents));
+    // The answer to an opening may have been lost and the opening repeated: where one write is known, another may be.
+    let search = intents || !open.is_empty();
     let (mut resume, mut discard) = (None, Vec::new());
     for write in open {
         if resume.is_none() && of_this_content(&write, &item.entry) {

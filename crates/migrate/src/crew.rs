@@ -67,7 +67,8 @@ pub(crate) async fn work(shop: &Arc<Shop>, spool: Sorted, scratch: &Path) -> Res
     let (sender, receiver) = mpsc::channel(WAITING);
     let feeder = tokio::task::spawn_blocking(move || feed(spool, &sender));
     let queue = Arc::new(AsyncMutex::new(receiver));
-    let pacer = tokio::spawn(shop.pace.clone().adapt(shop.meter.clone()));
+    let mut pacer = JoinSet::new(); // ends with us, however we end
+    pacer.spawn(shop.pace.clone().adapt(shop.meter.clone()));
     let mut crew = JoinSet::new();
     for _ in 0..shop.spec.concurrency {
         crew.spawn(worker(shop.clone(), queue.clone(), settle.clone()));
@@ -77,7 +78,7 @@ pub(crate) async fn work(shop: &Arc<Shop>, spool: Sorted, scratch: &Path) -> Res
             shop.give_up(error.into());
         }
     }
-    pacer.abort();
+    pacer.abort_all();
     drop(queue);
     feeder.await??;
     if shop.closing() {
@@ -234,7 +235,11 @@ async fn settle_one(shop: &Shop, counts: bool, placed: Placed) -> Result<()> {
             tracing::warn!(path = %placed.entry.path, error = %detail(&error), "the times of a directory were not set again");
         }
         (Err(Trouble::Vanished | Trouble::Stopped), true) => {
-            shop.ledger.skipped(&placed.entry.path, "vanished", "the directory was gone before its metadata was written");
+            shop.ledger.skipped(
+                &placed.entry.path,
+                "vanished",
+                "the directory was gone before its metadata was written",
+            );
         }
         (Err(Trouble::Vanished | Trouble::Stopped), false) => {}
     }

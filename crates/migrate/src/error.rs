@@ -84,10 +84,13 @@ impl Error {
                 None => "mend it and run the same command again: it goes on where it stopped".to_owned(),
             },
             Self::TooManyFailures { .. } => {
-                "see `failures.ndjson` in the run folder; raise `max-failures` in the plan to go on regardless".to_owned()
+                "see `failures.ndjson` in the run folder; raise `max-failures` in the plan to go on regardless"
+                    .to_owned()
             }
             Self::Impossible { .. } => return None,
-            Self::Spool { .. } | Self::Task(_) => "run the same command again; if it happens twice, please report it".to_owned(),
+            Self::Spool { .. } | Self::Task(_) => {
+                "run the same command again; if it happens twice, please report it".to_owned()
+            }
         })
     }
 }

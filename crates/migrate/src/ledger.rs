@@ -43,8 +43,8 @@ pub(crate) struct Books {
 impl Ledger {
     /// Starts empty books; `failures.ndjson` at `path` is begun anew.
     pub(crate) fn open(path: &Path, meter: Arc<Meter>) -> Result<Arc<Self>> {
-        let file = File::create(path)
-            .map_err(|source| Error::RunFolder { path: path.display().to_string(), source })?;
+        let file =
+            File::create(path).map_err(|source| Error::RunFolder { path: path.display().to_string(), source })?;
         let books = Books {
             tally: Tally::default(),
             lost: BTreeMap::new(),
@@ -97,7 +97,13 @@ impl Ledger {
     pub(crate) fn failed(&self, path: &RelPath, kind: &str, detail: String, hint: Option<String>) {
         let mut books = self.books();
         *books.tally.failed.entry(kind.to_owned()).or_default() += 1;
-        books.problem(ItemProblem { path: path.clone(), outcome: "failed".to_owned(), kind: kind.to_owned(), detail, hint });
+        books.problem(ItemProblem {
+            path: path.clone(),
+            outcome: "failed".to_owned(),
+            kind: kind.to_owned(),
+            detail,
+            hint,
+        });
         drop(books);
         self.meter.failed();
     }

@@ -72,7 +72,8 @@ impl Feed {
             while let Some(page) = waiting.blocking_recv() {
                 for placed in page {
                     value.clear();
-                    value = postcard::to_extend(&placed, value).map_err(|_| Error::Spool { path: placed.entry.path.clone() })?;
+                    value = postcard::to_extend(&placed, value)
+                        .map_err(|_| Error::Spool { path: placed.entry.path.clone() })?;
                     sorter.push(&sort_key(placed.target_path(), &placed.entry.kind), &value)?;
                 }
             }

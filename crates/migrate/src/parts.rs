@@ -13,9 +13,7 @@ use futures::{StreamExt as _, stream};
 use journal::{Part, Record};
 use model::{Digests, Entry, Facets, Kind, RelPath};
 use std::{collections::BTreeMap, ops::Range};
-use storage::{
-    Error, ErrorKind, Published, ReadSpec, Receipt, ResumeToken, Retry, Upload, WriteSpec, collect_body,
-};
+use storage::{Error, ErrorKind, Published, ReadSpec, Receipt, ResumeToken, Retry, Upload, WriteSpec, collect_body};
 
 /// Parts of one file in flight together, at most; the memory budget may allow fewer.
 const PARTS_IN_FLIGHT: usize = 8;
@@ -99,6 +97,8 @@ pub(crate) async fn file(shop: &Shop, item: &mut Bring, to: &RelPath) -> Result<
         Err(error) => settle(shop, to, size, &sums, token, error).await?,
     };
     confirm(&published.digests, &sums, to)?;
+    // An opening whose answer was lost was repeated, and nobody knows the token of the first.
+    discard(shop, to, Vec::new(), true, None).await?;
     let lost = shop.lost(Some(&meta), entry.nlink, published.kept);
     record(shop, entry, to, &Kind::File, &meta, published, sums, false).await?;
     Ok(Arrival::Sent { bytes: sent, lost })
@@ -272,7 +272,7 @@ async fn settle(
     }
     let trouble = shop.target_trouble(written(error));
     if let (Trouble::Item(_), Some(token)) = (&trouble, token) {
-        discard(shop, to, vec![token.0], false, None).await?;
+        discard(shop, to, vec![token.0], true, None).await?;
     }
     Err(trouble)
 }

@@ -128,7 +128,11 @@ fn names(ledger: &Ledger) -> PreflightCheck {
     }
     if books.mapped_names > 0 {
         let detail = format!("{} will be stored under escaped names", human_count(books.mapped_names));
-        return warn(NAME, detail, Some("`names = \"restore\"` gives the bytes back when copying from there".to_owned()));
+        return warn(
+            NAME,
+            detail,
+            Some("`names = \"restore\"` gives the bytes back when copying from there".to_owned()),
+        );
     }
     yes(NAME, "the target can hold all of them as they are".to_owned())
 }
@@ -180,7 +184,10 @@ fn estimate(shop: &Shop, work: Work, price: Option<&RequestPrice>) -> PreflightC
         #[expect(clippy::cast_precision_loss, reason = "an estimate of money, shown with two digits")]
         let usd = requests as f64 / 1000.0 * price.usd_per_1k;
         let RequestPrice { region, as_of, .. } = price;
-        detail.push_str(&format!("; about {} write requests, {usd:.2} USD ({region}, prices of {as_of})", human_count(requests)));
+        detail.push_str(&format!(
+            "; about {} write requests, {usd:.2} USD ({region}, prices of {as_of})",
+            human_count(requests)
+        ));
     }
     yes("time and cost", detail)
 }

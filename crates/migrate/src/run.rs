@@ -318,7 +318,11 @@ async fn prove_by_reading(
     let books = ledger.books();
     for item in books.failures.iter().filter(|item| item.outcome == "failed") {
         let what = if item.kind == storage::ErrorKind::NameRefused.word() { "missing" } else { "unreadable" };
-        found.differences.push(journal::Difference { path: item.path.clone(), what: what.to_owned(), detail: item.detail.clone() });
+        found.differences.push(journal::Difference {
+            path: item.path.clone(),
+            what: what.to_owned(),
+            detail: item.detail.clone(),
+        });
     }
     found.different += books.tally.failed_items();
     drop(books);

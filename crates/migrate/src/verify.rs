@@ -169,11 +169,17 @@ pub(crate) struct BothSides {
 type Pair = (Option<Placed>, Option<Placed>);
 
 /// Reads every byte of both sides and compares.
-pub(crate) async fn read_back(sides: BothSides, source: Sorted, target: Sorted, hidden: Vec<RelPath>) -> Result<Verification> {
+pub(crate) async fn read_back(
+    sides: BothSides,
+    source: Sorted,
+    target: Sorted,
+    hidden: Vec<RelPath>,
+) -> Result<Verification> {
     let findings = Arc::new(Findings::default());
     findings.with(|found| "read-back".clone_into(&mut found.method));
     let (sender, receiver) = mpsc::channel::<Box<Pair>>(256);
-    let feeder = tokio::task::spawn_blocking(move || join(source, target, |pair| sender.blocking_send(Box::new(pair)).is_ok()));
+    let feeder =
+        tokio::task::spawn_blocking(move || join(source, target, |pair| sender.blocking_send(Box::new(pair)).is_ok()));
     let queue = Arc::new(AsyncMutex::new(receiver));
     let budget = Budget::new(sides.memory);
     let hidden = Arc::new(hidden);
@@ -261,7 +267,8 @@ async fn compare_pair(
     findings.with(|found| found.compared += 1);
     let path = ours.entry.path.clone();
     let _room = budget.room(2 * PIECES).await;
-    let seen = tokio::join!(look(&sides.source, &ours.entry, sides.wanted), look(&sides.target, &theirs.entry, sides.wanted));
+    let seen =
+        tokio::join!(look(&sides.source, &ours.entry, sides.wanted), look(&sides.target, &theirs.entry, sides.wanted));
     let (ours, theirs) = match seen {
         (Ok(ours), Ok(theirs)) => (ours, theirs),
         (Err(error), _) => return unreadable(findings, &path, "source", error),
@@ -298,7 +305,8 @@ async fn look(side: &Arc<dyn Source>, listed: &Entry, wanted: Facets) -> storage
         };
         return Ok(Seen { content: link_content(&entry.kind).unwrap_or_else(nothing), entry });
     }
-    let spec = ReadSpec { if_stamp: Some(listed.stamp.clone()), locator: listed.locator.clone(), want: wanted, range: None };
+    let spec =
+        ReadSpec { if_stamp: Some(listed.stamp.clone()), locator: listed.locator.clone(), want: wanted, range: None };
     let reading = side.read(&listed.path, spec).await?;
     let mut entry = reading.entry;
     let content = content(reading.body).await?;
@@ -340,7 +348,10 @@ fn unequal(ours: &Seen, theirs: &Seen, wanted: Facets) -> Option<(&'static str, 
         return Some(("size", format!("{a} bytes at the source, {b} at the target")));
     }
     if ours.content != theirs.content {
-        return Some(("content", format!("{} at the source, {} at the target", ours.content.hash, theirs.content.hash)));
+        return Some((
+            "content",
+            format!("{} at the source, {} at the target", ours.content.hash, theirs.content.hash),
+        ));
     }
     // Systems that keep links as inodes have no mode for them, and none of their own times can be set everywhere.
     let link = matches!(a.kind, Kind::Symlink { .. });

@@ -1,8 +1,8 @@
 //! Whole moves over in-memory stores: what is brought, what is left alone, what adds up.
 
 use bytes::Bytes;
-use longshore_migrate as migrate;
 use journal::{Answer, MoveResult, Outcome};
+use longshore_migrate as migrate;
 use migrate::{Ended, Error, Job, Meter, Options};
 use model::{Facets, Kind, Metadata, NameRules, Posix, Principal, RelPath, Timestamp};
 use plan::{Move, NamePolicy, VerifyPolicy};
@@ -57,13 +57,13 @@ fn spec() -> Move {
 }
 
 fn job(source: &MemoryStore, target: Arc<dyn Target>, spec: Move, folder: &Path) -> Job {
-    let options =
-        Options { dry_run: false, request_price: None, now: || Timestamp { secs: 1_750_000_000, nanos: 0 } };
+    let options = Options { dry_run: false, request_price: None, now: || Timestamp { secs: 1_750_000_000, nanos: 0 } };
     Job { source: Arc::new(source.clone()), target, spec, run_dir: folder.to_owned(), options }
 }
 
 async fn go(job: Job) -> MoveResult {
-    let Ended { result, error } = migrate::run(job, Arc::new(Meter::default()), CancellationToken::new()).await.unwrap();
+    let Ended { result, error } =
+        migrate::run(job, Arc::new(Meter::default()), CancellationToken::new()).await.unwrap();
     assert!(error.is_none(), "{error:?}");
     assert!(result.tally.adds_up(), "{:#?}", result.tally);
     result
@@ -141,7 +141,8 @@ async fn a_tree_comes_back_from_a_key_space_as_it_was() {
     assert_eq!(result.outcome, Outcome::Done, "{result:#?}");
     for path in [&b"a.txt"[..], b"dir/empty", b"dir/new\nline-\xFF", b"hollow", b"dir", b"dir/link", b"many"] {
         let path = RelPath::from(path);
-        let (was, is) = (source.stat(&path, Facets::POSIX).await.unwrap(), back.stat(&path, Facets::POSIX).await.unwrap());
+        let (was, is) =
+            (source.stat(&path, Facets::POSIX).await.unwrap(), back.stat(&path, Facets::POSIX).await.unwrap());
         assert_eq!(was.kind, is.kind);
         let (was, is) = (was.meta.unwrap(), is.meta.unwrap());
         if path != RelPath::from("dir/link") {
@@ -152,7 +153,8 @@ async fn a_tree_comes_back_from_a_key_space_as_it_was() {
     assert_eq!(link.kind, Kind::Symlink { target: Bytes::from_static(b"../a\xFE.txt") });
     let again = go(job(&keys, Arc::new(back.clone()), spec(), second.path())).await;
     assert_eq!((again.tally.copied.items(), again.tally.extra), (0, 0), "{:#?}", again.tally);
-    let proof = migrate::verify(job(&keys, Arc::new(back), spec(), second.path()), Arc::default(), CancellationToken::new());
+    let proof =
+        migrate::verify(job(&keys, Arc::new(back), spec(), second.path()), Arc::default(), CancellationToken::new());
     let proof = proof.await.unwrap();
     assert_eq!((proof.different, proof.extra), (0, 0), "{proof:#?}");
 }
@@ -167,7 +169,11 @@ async fn a_read_back_sees_every_kind_of_difference() {
     target.remove(&"many/f000".into(), None).await.unwrap();
     target.apply(&"many/f001".into(), &meta(0o600, 1_700_000_000), Facets::POSIX).await.unwrap();
     write(&target, b"stranger", "x").await;
-    let found = migrate::verify(job(&source, Arc::new(target), spec(), folder.path()), Arc::default(), CancellationToken::new());
+    let found = migrate::verify(
+        job(&source, Arc::new(target), spec(), folder.path()),
+        Arc::default(),
+        CancellationToken::new(),
+    );
     let found = found.await.unwrap();
     let mut kinds: Vec<_> = found.differences.iter().map(|d| (d.path.to_string(), d.what.as_str())).collect();
     kinds.sort();
@@ -213,7 +219,8 @@ async fn a_run_folder_of_another_move_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     go(job(&source, Arc::new(target.clone()), spec(), folder.path())).await;
     let other = Move { to: "mem://elsewhere/".parse().unwrap(), ..spec() };
-    let refused = migrate::run(job(&source, Arc::new(target), other, folder.path()), Arc::default(), CancellationToken::new());
+    let refused =
+        migrate::run(job(&source, Arc::new(target), other, folder.path()), Arc::default(), CancellationToken::new());
     assert!(matches!(refused.await.unwrap_err(), Error::OtherMove { .. }));
 }
 

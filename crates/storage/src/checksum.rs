@@ -19,14 +19,14 @@ pub fn combine_crc64nvme(first: u64, second: u64, second_len: u64) -> u64 {
 }
 
 fn over(algorithm: CrcAlgorithm, pieces: &[Bytes]) -> u64 {
-    match pieces {
-        [one] => crc_fast::checksum(algorithm, one),
-        _ => {
-            let mut digest = Digest::new(algorithm);
-            pieces.iter().for_each(|piece| digest.update(piece));
-            digest.finalize()
-        }
+    if let [one] = pieces {
+        return crc_fast::checksum(algorithm, one);
     }
+    let mut digest = Digest::new(algorithm);
+    for piece in pieces {
+        digest.update(piece);
+    }
+    digest.finalize()
 }
 
 #[cfg(test)]

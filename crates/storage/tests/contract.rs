@@ -1,11 +1,12 @@
 //! The store in memory, and every wrapper over it, keep the contract.
 
-use std::{num::NonZeroUsize, process::ExitCode, sync::Arc};
 use longshore_storage::{
-    Deadline, Deadlines, FaultPlan, Faulty, Limited, Limits, MemoryStore, NoProbe, RetryPolicy, Retrying, Target, Timed,
+    Deadline, Deadlines, FaultPlan, Faulty, Limited, Limits, MemoryStore, NoProbe, RetryPolicy, Retrying, Target,
+    Timed,
     contract::{NoSubject, Subject, Suite},
     wrap::{Door, Fault},
 };
+use std::{num::NonZeroUsize, process::ExitCode, sync::Arc};
 
 type Wrap = fn(Arc<dyn Target>) -> Arc<dyn Target>;
 

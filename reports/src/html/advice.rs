@@ -2,7 +2,7 @@
 
 use super::{
     markup::Page,
-    parts::{self, Cell, Label},
+    parts::{self, Cell, Label, Table},
     pictures::{self, Piece},
 };
 use crate::{figures, wording};
@@ -182,32 +182,32 @@ fn candidate(page: &mut Page, candidate: &Candidate) {
     });
     let headings = [
         ("what", false),
+        ("USD per month", true),
         ("quantity", true),
         ("unit", false),
         ("USD each", true),
-        ("USD per month", true),
-        ("source", false),
+        ("source of the price", false),
     ];
-    let total = vec![
-        Cell::Row(Label::Words("total".to_owned())),
-        Cell::Number(String::new()),
-        Cell::Words(String::new()),
-        Cell::Number(String::new()),
-        Cell::Number(figures::amount(candidate.cost.total_usd)),
-        Cell::Words(String::new()),
-    ];
-    let lines = candidate.cost.lines.iter().map(|line| {
+    let rows = candidate.cost.lines.iter().map(|line| {
         vec![
             Cell::Row(Label::Words(line.what.clone())),
+            Cell::Number(figures::amount(line.usd)),
             Cell::Number(figures::quantity(line.quantity)),
             Cell::Words(line.unit.clone()),
             Cell::Number(figures::unit_price(line.unit_usd)),
-            Cell::Number(figures::amount(line.usd)),
             Cell::Words(line.source.clone()),
         ]
     });
+    let total = vec![
+        Cell::Row(Label::Words("total".to_owned())),
+        Cell::Number(figures::amount(candidate.cost.total_usd)),
+        Cell::Number(String::new()),
+        Cell::Words(String::new()),
+        Cell::Number(String::new()),
+        Cell::Words(String::new()),
+    ];
     let caption = format!("Monthly cost of {} by component", candidate.title);
-    parts::table(page, &caption, &headings, lines.chain([total]));
+    Table { caption: &caption, headings: &headings, rows: rows.collect(), total: Some(total) }.write(page);
     if !candidate.findings.is_empty() {
         list_of_findings(page, &candidate.findings);
     }

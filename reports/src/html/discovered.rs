@@ -2,8 +2,8 @@
 
 use super::{
     markup::Page,
-    parts::{self, Cell, Distribution, Figure, Label},
-    pictures::{self, Column},
+    parts::{self, Cell, Distribution, Figure, Label, Table},
+    pictures::{self, Column, Tick},
 };
 use crate::{
     figures::{self, Share},
@@ -67,8 +67,9 @@ fn overview(page: &mut Page, profile: &Profile) {
             ),
         );
         facts.words("Read", &wording::walk(profile));
-        for (name, value) in &profile.system.details {
-            facts.words(name, &format!("{} (reported)", visible::text(value)));
+        let details: Vec<_> = profile.system.details.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+        if !details.is_empty() {
+            facts.words("Server states", &format!("{} (reported)", details.join(", ")));
         }
     });
     if let Some(capacity) = &profile.capacity {
@@ -103,10 +104,7 @@ fn sizes(page: &mut Page, id: &str, buckets: &[SizeBucket]) {
         .enumerate()
         .map(|(index, bucket)| Column {
             label: range(bucket),
-            tick: index
-                .checked_sub(first)
-                .filter(|at| pictures::is_ticked(*at, shown.len()))
-                .map(|_| figures::bound(bucket.from_bytes)),
+            tick: index.checked_sub(first).and_then(|at| Tick::at(at, shown.len(), figures::bound(bucket.from_bytes))),
             above: (bucket.files, figures::counted(bucket.files, "file", "files")),
             below: Some((bucket.size_bytes, figures::bytes(bucket.size_bytes))),
         })
@@ -125,18 +123,14 @@ fn sizes(page: &mut Page, id: &str, buckets: &[SizeBucket]) {
         page.element("details", &[], |page| {
             page.words("summary", &[], "The figures");
             let headings = [("size", false), ("files", true), ("bytes", true)];
-            parts::table(
-                page,
-                "Files by size",
-                &headings,
-                shown.iter().map(|bucket| {
-                    vec![
-                        Cell::Row(Label::Words(range(bucket))),
-                        Cell::Number(figures::count(bucket.files)),
-                        Cell::Number(figures::bytes(bucket.size_bytes)),
-                    ]
-                }),
-            );
+            let rows = shown.iter().map(|bucket| {
+                vec![
+                    Cell::Row(Label::Words(range(bucket))),
+                    Cell::Number(figures::count(bucket.files)),
+                    Cell::Number(figures::bytes(bucket.size_bytes)),
+                ]
+            });
+            Table { caption: "Files by size", headings: &headings, rows: rows.collect(), total: None }.write(page);
         });
     });
 }
@@ -237,7 +231,7 @@ fn shape(page: &mut Page, id: &str, profile: &Profile) {
         .enumerate()
         .map(|(index, (depth, entries))| Column {
             label: format!("depth {depth}"),
-            tick: pictures::is_ticked(index, total).then(|| depth.to_string()),
+            tick: Tick::at(index, total, depth.to_string()),
             above: (*entries, figures::counted(*entries, "entry", "entries")),
             below: None,
         })
@@ -257,7 +251,7 @@ fn shape(page: &mut Page, id: &str, profile: &Profile) {
             };
             Column {
                 label,
-                tick: pictures::is_ticked(index, total).then(|| figures::count(from)),
+                tick: Tick::at(index, total, figures::count(from)),
                 above: (*directories, figures::counted(*directories, "directory", "directories")),
                 below: None,
             }
@@ -379,23 +373,19 @@ fn latency(page: &mut Page, id: &str, profile: &Profile) {
         });
         let headings = [
             ("operation", false),
-            ("count", true),
-            ("errors", true),
             ("p50", true),
             ("p95", true),
             ("p99", true),
             ("max", true),
+            ("count", true),
+            ("errors", true),
         ];
-        parts::table(
-            page,
-            "Latency by operation",
-            &headings,
-            profile.latency.iter().map(|op| {
-                let times = [op.p50_us, op.p95_us, op.p99_us, op.max_us].map(|us| Cell::Number(figures::micros(us)));
-                let counts = [op.count, op.errors].map(|n| Cell::Number(figures::count(n)));
-                std::iter::once(Cell::Row(Label::Words(op.op.clone()))).chain(counts).chain(times).collect()
-            }),
-        );
+        let rows = profile.latency.iter().map(|op| {
+            let times = [op.p50_us, op.p95_us, op.p99_us, op.max_us].map(|us| Cell::Number(figures::micros(us)));
+            let counts = [op.count, op.errors].map(|n| Cell::Number(figures::count(n)));
+            std::iter::once(Cell::Row(Label::Words(op.op.clone()))).chain(times).chain(counts).collect()
+        });
+        Table { caption: "Latency by operation", headings: &headings, rows: rows.collect(), total: None }.write(page);
     });
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     markup::Page,
-    parts::{self, Cell, Label},
+    parts::{self, Cell, Label, Table},
     pictures::{self, Piece},
 };
 use crate::{figures, visible, wording};
@@ -104,40 +104,35 @@ fn tally(page: &mut Page, tally: &Tally) {
     let rows = wording::tally_rows(tally);
     let all: u64 = rows.iter().map(|row| row.1).sum();
     parts::block(page, "What became of every item", Some("measured"), |page| {
+        let lengths: Vec<f64> = rows.iter().map(|(_, items, _)| part(*items, all)).collect();
+        // What is not nothing is drawn wide enough to be seen; the rest gives way, so that the bar stays whole.
+        let whole = lengths.iter().sum::<f64>().max(1.0);
         let mut from = 0.0;
-        let pieces: Vec<_> = rows
-            .iter()
-            .map(|(name, items, _)| {
-                let length = part(*items, all);
-                let piece =
-                    Piece { tone: tone(name), title: format!("{name}: {}", figures::count(*items)), from, length };
-                from += length;
-                piece
-            })
-            .collect();
+        let mut pieces = Vec::with_capacity(rows.len());
+        for ((name, items, _), length) in rows.iter().zip(lengths) {
+            let length = length / whole;
+            pieces.push(Piece { tone: tone(name), title: format!("{name}: {}", figures::count(*items)), from, length });
+            from += length;
+        }
         pictures::stack(page, "22", &pieces);
-        page.element(
-            "div",
-            &[("class", "scroll"), ("role", "region"), ("tabindex", "0"), ("aria-label", "Tally")],
-            |page| {
-                page.element("table", &[("class", "plain")], |page| {
-                    page.raw(
-                        "<thead><tr><th scope=\"col\">items of the source</th><th scope=\"col\" class=\"n\">items</th>\
+        parts::scroller(page, "Tally", |page| {
+            page.element("table", &[("class", "plain")], |page| {
+                page.raw(
+                    "<thead><tr><th scope=\"col\">items of the source</th><th scope=\"col\" class=\"n\">items</th>\
                      <th scope=\"col\" class=\"n\">bytes</th><th scope=\"col\" class=\"n\">files</th>\
                      <th scope=\"col\" class=\"n\">directories</th><th scope=\"col\" class=\"n\">links</th>\
                      <th scope=\"col\" class=\"n\">others</th></tr></thead>\n",
-                    );
-                    page.element("tbody", &[], |page| {
-                        for (name, items, count) in &rows {
-                            tally_row(page, Some(tone(name)), name, *items, count.as_ref());
-                        }
-                    });
-                    page.element("tfoot", &[], |page| {
-                        tally_row(page, None, "found", tally.found.items(), Some(&tally.found));
-                    });
+                );
+                page.element("tbody", &[], |page| {
+                    for (name, items, count) in &rows {
+                        tally_row(page, Some(tone(name)), name, *items, count.as_ref());
+                    }
                 });
-            },
-        );
+                page.element("tfoot", &[], |page| {
+                    tally_row(page, None, "found", tally.found.items(), Some(&tally.found));
+                });
+            });
+        });
         page.words("p", &[("class", if tally.adds_up() { "sum" } else { "sum wrong" })], wording::sum(tally));
         if let Some(words) = wording::tally_words(tally) {
             page.words("p", &[("class", "rest")], words);
@@ -170,10 +165,9 @@ fn tally_row(page: &mut Page, tone: Option<&'static str>, name: &str, items: u64
     });
 }
 
-/// `part` of `whole` between 0 and 1, exact to a hundredth of a percent.
+/// `part` of `whole` between 0 and 1, exact to a hundredth of a percent; at least 0.004 of what is not nothing.
 fn part(part: u64, whole: u64) -> f64 {
     let hundredths = (u128::from(part) * 10_000).checked_div(u128::from(whole)).unwrap_or(0);
-    // What is not nothing stays wide enough to be seen.
     f64::from(u32::try_from(hundredths).unwrap_or(10_000).max(if part > 0 { 40 } else { 0 })) / 10_000.0
 }
 
@@ -253,23 +247,20 @@ fn preflight(page: &mut Page, checks: &[PreflightCheck]) {
     }
     parts::block(page, "Preflight", None, |page| {
         let headings = [("question", false), ("answer", false), ("detail", false)];
-        parts::table(
-            page,
-            "Questions asked before anything was written",
-            &headings,
-            checks.iter().map(|check| {
-                let answer = match check.answer {
-                    Answer::Yes => "yes",
-                    Answer::Warn => "\u{25b2} warn",
-                    Answer::No => "\u{25a0} no",
-                };
-                let hint = check.hint.as_ref().map(|hint| format!(" Hint: {hint}")).unwrap_or_default();
-                vec![
-                    Cell::Row(Label::Words(check.name.clone())),
-                    Cell::Words(answer.to_owned()),
-                    Cell::Words(format!("{}{hint}", check.detail)),
-                ]
-            }),
-        );
+        let rows = checks.iter().map(|check| {
+            let answer = match check.answer {
+                Answer::Yes => "yes",
+                Answer::Warn => "\u{25b2} warn",
+                Answer::No => "\u{25a0} no",
+            };
+            let hint = check.hint.as_ref().map(|hint| format!(" Hint: {hint}")).unwrap_or_default();
+            vec![
+                Cell::Row(Label::Words(check.name.clone())),
+                Cell::Words(answer.to_owned()),
+                Cell::Words(format!("{}{hint}", check.detail)),
+            ]
+        });
+        let caption = "Questions asked before anything was written";
+        Table { caption, headings: &headings, rows: rows.collect(), total: None }.write(page);
     });
 }

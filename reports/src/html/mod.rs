@@ -90,7 +90,7 @@ fn contents(page: &mut Page, report: &Report) {
                     });
                     let alone = outline.iter().filter(|other| other.1 == *heading).count() == 1;
                     if !alone && !about.is_empty() {
-                        page.raw(" ").path(about);
+                        page.raw(" ").path(summary::short(about));
                     }
                 });
             }

@@ -90,20 +90,26 @@ impl Distribution<'_> {
     /// Writes the table.
     pub(super) fn write(&self, page: &mut Page) {
         page.element("div", &[("class", "panel")], |page| {
-            page.element("table", &[("class", "bars")], |page| {
+            let paths = self.rows.iter().any(|row| matches!(row.0, Label::Path(_)));
+            // On a narrow screen a path takes the whole width and its figures stand below it. The roles keep it a
+            // table for a screen reader, whatever the style makes of the rows.
+            let class = if paths { "bars paths" } else { "bars" };
+            page.element("table", &[("class", class), ("role", "table")], |page| {
                 page.element("caption", &[], |page| {
                     page.text(self.caption);
                     provenance(page, Some(self.how));
                 });
-                page.element("thead", &[], |page| {
-                    page.element("tr", &[], |page| {
-                        page.words("th", &[("scope", "col")], self.label);
+                page.element("thead", &[("role", "rowgroup")], |page| {
+                    page.element("tr", &[("role", "row")], |page| {
+                        page.words("th", &[("scope", "col"), ("role", "columnheader")], self.label);
                         for column in self.columns {
-                            page.words("th", &[("scope", "col"), ("class", "n")], column);
+                            page.words("th", &[("scope", "col"), ("role", "columnheader"), ("class", "n")], column);
                         }
                     });
                 });
-                page.element("tbody", &[], |page| self.rows.iter().for_each(|row| bar_row(page, row)));
+                page.element("tbody", &[("role", "rowgroup")], |page| {
+                    self.rows.iter().for_each(|row| bar_row(page, row));
+                });
             });
             if let Some(rest) = &self.rest {
                 page.words("p", &[("class", "rest")], rest);
@@ -113,10 +119,10 @@ impl Distribution<'_> {
 }
 
 fn bar_row(page: &mut Page, (label, figures): &(Label, Vec<Figure>)) {
-    page.element("tr", &[], |page| {
-        page.element("th", &[("scope", "row")], |page| label.write(page));
+    page.element("tr", &[("role", "row")], |page| {
+        page.element("th", &[("scope", "row"), ("role", "rowheader")], |page| label.write(page));
         for figure in figures {
-            page.element("td", &[("class", "n")], |page| {
+            page.element("td", &[("class", "n"), ("role", "cell")], |page| {
                 page.text(&figure.text);
                 bar(page, figure.share);
             });
@@ -145,27 +151,50 @@ pub(super) enum Cell {
 /// A column heading of a plain table: the words, and whether figures stand under it.
 pub(super) type Heading = (&'static str, bool);
 
-/// A table that may be wider than a phone: it scrolls in its own box, which can have the focus.
-pub(super) fn table(page: &mut Page, caption: &str, headings: &[Heading], rows: impl IntoIterator<Item = Vec<Cell>>) {
-    let region = [("class", "scroll"), ("role", "region"), ("tabindex", "0"), ("aria-label", caption)];
-    page.element("div", &region, |page| {
-        page.element("table", &[("class", "plain")], |page| {
-            page.words("caption", &[], caption);
-            page.element("thead", &[], |page| {
-                page.element("tr", &[], |page| {
-                    for (words, figures) in headings {
-                        let class = if *figures { "n" } else { "w" };
-                        page.words("th", &[("scope", "col"), ("class", class)], words);
-                    }
+/// A table that may be wider than a phone: it scrolls in its own box, which can have the focus. Its caption
+/// stands above the box and does not scroll away.
+pub(super) struct Table<'a> {
+    /// What it lists.
+    pub caption: &'a str,
+    /// Headings of the columns.
+    pub headings: &'a [Heading],
+    /// The rows, each as long as the headings.
+    pub rows: Vec<Vec<Cell>>,
+    /// The row that sums up.
+    pub total: Option<Vec<Cell>>,
+}
+
+impl Table<'_> {
+    /// Writes the table.
+    pub(super) fn write(&self, page: &mut Page) {
+        page.words("p", &[("class", "caption")], self.caption);
+        scroller(page, self.caption, |page| {
+            page.element("table", &[("class", "plain"), ("aria-label", self.caption)], |page| {
+                page.element("thead", &[], |page| {
+                    page.element("tr", &[], |page| {
+                        for (words, figures) in self.headings {
+                            let class = if *figures { "n" } else { "w" };
+                            page.words("th", &[("scope", "col"), ("class", class)], words);
+                        }
+                    });
                 });
-            });
-            page.element("tbody", &[], |page| {
-                for row in rows {
-                    page.element("tr", &[], |page| row.iter().for_each(|cell| plain_cell(page, cell)));
+                page.element("tbody", &[], |page| self.rows.iter().for_each(|row| plain_row(page, row)));
+                if let Some(total) = &self.total {
+                    page.element("tfoot", &[], |page| plain_row(page, total));
                 }
             });
         });
-    });
+    }
+}
+
+/// A box that scrolls sideways when what is in it is wider than the page.
+pub(super) fn scroller(page: &mut Page, name: &str, content: impl FnOnce(&mut Page)) {
+    let region = [("class", "scroll"), ("role", "region"), ("tabindex", "0"), ("aria-label", name)];
+    page.element("div", &region, content);
+}
+
+fn plain_row(page: &mut Page, row: &[Cell]) {
+    page.element("tr", &[], |page| row.iter().for_each(|cell| plain_cell(page, cell)));
 }
 
 fn plain_cell(page: &mut Page, cell: &Cell) {

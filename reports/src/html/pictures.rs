@@ -41,11 +41,35 @@ pub(super) struct Column {
     /// Its range, for the tooltip and for the axis.
     pub label: String,
     /// Written at the axis, at the left edge of the column.
-    pub tick: Option<String>,
+    pub tick: Option<Tick>,
     /// Height of the part above the axis, and how it reads.
     pub above: (u64, String),
     /// Depth of the part below the axis, and how it reads; all columns have one, or none has.
     pub below: Option<(u64, String)>,
+}
+
+/// A label at the axis.
+pub(super) struct Tick {
+    text: String,
+    /// Written to the left of the edge, because there is no room to its right.
+    before: bool,
+}
+
+impl Tick {
+    /// A label for the column at `index` of `columns`, if it is one of those that carry one: labels stay apart
+    /// from each other and inside the picture down to 288 pixels, with texts of up to 46.
+    pub(super) fn at(index: usize, columns: usize, text: String) -> Option<Self> {
+        let step = match columns {
+            0..=6 => 2,
+            7..=12 => 3,
+            13..=24 => 6,
+            _ => 10,
+        };
+        let roomy = index * 100 <= columns * 80;
+        // Only powers of 1,024 are this far apart; their texts are short enough to stand back to back.
+        let before = !roomy && (25..=40).contains(&columns);
+        (index.is_multiple_of(step) && (roomy || before)).then_some(Self { text, before })
+    }
 }
 
 /// Height of the part above the axis, of the axis, and of the part below, in CSS pixels.
@@ -88,7 +112,8 @@ pub(super) fn columns(page: &mut Page, id: &str, title: &str, description: &str,
                 let (from, to) = (ABOVE.to_string(), (ABOVE + 5).to_string());
                 page.empty("line", &[("class", "axis"), ("x1", &left), ("x2", &left), ("y1", &from), ("y2", &to)]);
                 let base = (ABOVE + 17).to_string();
-                page.words("text", &[("x", &left), ("y", &base)], tick);
+                let anchor = if tick.before { "end" } else { "start" };
+                page.words("text", &[("x", &left), ("y", &base), ("text-anchor", anchor)], &tick.text);
             }
         }
     });
@@ -98,18 +123,6 @@ pub(super) fn columns(page: &mut Page, id: &str, title: &str, description: &str,
 fn pixels(part: u64, most: u64, of: u32) -> u32 {
     let exact = (u128::from(part) * u128::from(of)).checked_div(u128::from(most)).unwrap_or(0);
     u32::try_from(exact).unwrap_or(of).max(u32::from(part > 0))
-}
-
-/// Which columns carry a label, so that labels stay apart down to 320 pixels: every `step`th from a
-/// multiple of it, and none so far to the right that its text would leave the picture.
-pub(super) fn is_ticked(index: usize, columns: usize) -> bool {
-    let step = match columns {
-        0..=6 => 2,
-        7..=12 => 3,
-        13..=24 => 6,
-        _ => 10,
-    };
-    index.is_multiple_of(step) && index * 100 <= columns * 80
 }
 
 /// Latency of each operation from the median to the 99th percentile, on one logarithmic axis.
@@ -244,5 +257,6 @@ pub(super) const PATTERNS: &str = r#"<svg class="defs" width="0" height="0" aria
 <pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect class="base" width="6" height="6"/><rect class="ink" width="2.5" height="6"/></pattern>
 <pattern id="dots" width="6" height="6" patternUnits="userSpaceOnUse"><rect class="base" width="6" height="6"/><circle class="ink" cx="3" cy="3" r="1.5"/></pattern>
 <pattern id="cross" width="5" height="5" patternUnits="userSpaceOnUse"><rect class="base" width="5" height="5"/><path class="stroke" d="M0 0 5 5M5 0 0 5"/></pattern>
+<pattern id="alarm" width="5" height="5" patternUnits="userSpaceOnUse"><rect class="wrong" width="5" height="5"/><rect class="gap" width="5" height="1.2"/></pattern>
 </defs></svg>
 "#;

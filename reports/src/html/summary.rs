@@ -6,6 +6,11 @@ use crate::{Report, figures};
 use journal::{MoveResult, Outcome, RunResult};
 use plan::{Recommendation, Severity};
 
+/// A location without its parameters, where it is only to be recognised.
+pub(super) fn short(location: &str) -> &str {
+    location.split('?').next().unwrap_or(location)
+}
+
 /// Systems, targets or moves named one by one.
 const NAMED: usize = 3;
 
@@ -58,7 +63,7 @@ fn what(page: &mut Page, report: &Report) {
         }
         for profile in report.profiles.iter().take(NAMED) {
             page.element("p", &[], |page| {
-                page.path(&profile.location);
+                page.path(short(&profile.location.to_string()));
             });
         }
         more(page, report.profiles.len());
@@ -98,7 +103,7 @@ fn best(page: &mut Page, recommendation: &Recommendation) {
             }
             if recommendation.systems.len() > 1 {
                 page.element("p", &[("class", "about")], |page| {
-                    page.raw("for ").path(&advice.location);
+                    page.raw("for ").path(short(&advice.location.to_string()));
                 });
             }
         }
@@ -112,7 +117,7 @@ fn moved(page: &mut Page, run: &RunResult) {
             page.raw("<p><strong>Dry run:</strong> nothing was written</p>\n");
         }
         for result in run.moves.iter().take(NAMED) {
-            page.words("p", &[("class", "figure")], figures::outcome(result.outcome).0);
+            page.words("p", &[("class", "figure word")], figures::outcome(result.outcome).0);
             page.words("p", &[], one_move(result));
             if run.moves.len() > 1 {
                 page.element("p", &[("class", "about")], |page| {

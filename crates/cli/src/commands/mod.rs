@@ -13,8 +13,6 @@ mod run;
 mod source;
 mod verify;
 
-pub use discover::output_is_inventory;
-
 use crate::{
     args::{Cli, Command},
     exit::Exit,

@@ -6,7 +6,7 @@ use crate::{
     exit::Exit,
     failure::{Code, Failure, Outcome},
     progress::{Progress, Reading},
-    registry,
+    registry::{self, Missing},
 };
 use ::migrate::{Ended, Job, Meter, MeterSnapshot, Options, Phase, RequestPrice};
 use journal::{MoveResult, Outcome as Ending, RUN_SCHEMA, RunResult};
@@ -29,8 +29,9 @@ pub struct Finished {
 
 /// Opens both sides of a move.
 pub async fn job(shell: &Shell, spec: &Move, folder: &Path, dry_run: bool) -> Outcome<Job> {
+    let missing = if dry_run { Missing::IsAnError } else { Missing::IsMade };
     let source = registry::source(&spec.from, &shell.settings).await.map_err(|failure| failure.at(&spec.from))?;
-    let target = registry::target(&spec.to, &shell.settings).await.map_err(|failure| failure.at(&spec.to))?;
+    let target = registry::target(&spec.to, missing, &shell.settings).await.map_err(|failure| failure.at(&spec.to))?;
     let options = Options { dry_run, request_price: request_price(shell, spec), now: clock::now };
     Ok(Job { source, target, spec: spec.clone(), run_dir: folder.to_owned(), options })
 }

@@ -1,6 +1,6 @@
 //! `longshore report INVENTORY | PLAN | RUN …`
 
-use super::{Shell, migrate, recommend, run as runs};
+use super::{Shell, discover, migrate, recommend, run as runs};
 use crate::{
     args::{Format, Report as Typed},
     clock,
@@ -57,7 +57,7 @@ fn gather(inputs: &[PathBuf], title: Option<&str>) -> Outcome<Report> {
 }
 
 fn add(path: &Path, report: &mut Report) -> Outcome<()> {
-    if path.join("inventory.json").is_file() {
+    if discover::is_inventory(path) {
         let inventory = Inventory::open(path)?;
         for member in inventory.systems() {
             report.profiles.push(inventory.profile(&member.name)?);

@@ -5,7 +5,7 @@ use crate::{
     args::Source as Typed,
     exit::Exit,
     failure::Outcome,
-    registry::{self, Scheme},
+    registry::{self, Missing, Scheme},
 };
 use model::{ByteSize, Facets, Location, RelPath, human_count};
 use serde::Serialize;
@@ -56,7 +56,7 @@ type Facts = Vec<(&'static str, String)>;
 async fn reach(location: &Location, shell: &Shell) -> Outcome<(Facts, Arc<dyn Source>)> {
     let settings = &shell.settings;
     Ok(match Scheme::of(location)? {
-        Scheme::File => (vec![], registry::patient(registry::local(location, false)?, settings)),
+        Scheme::File => (vec![], registry::patient(Arc::new(registry::local(location, Missing::IsAnError, Arc::new(NoProbe))?), settings)),
         Scheme::Nfs => {
             let store = registry::nfs(location, settings, Arc::new(NoProbe)).await?;
             let said = store.identify();
@@ -68,7 +68,7 @@ async fn reach(location: &Location, shell: &Shell) -> Outcome<(Facts, Arc<dyn So
                 ("largest file", ByteSize(said.max_file_size).to_string()),
                 ("time granularity", format!("{} ns", human_count(said.time_granularity))),
             ];
-            (facts, registry::patient(store, settings))
+            (facts, registry::patient(Arc::new(store), settings))
         }
         Scheme::S3 => {
             let store = registry::s3(location, settings, Arc::new(NoProbe)).await?;
@@ -80,7 +80,7 @@ async fn reach(location: &Location, shell: &Shell) -> Outcome<(Facts, Arc<dyn So
                 ("region", said.region),
                 ("prefix", if said.empty { "empty" } else { "holds objects" }.to_owned()),
             ];
-            (facts, registry::patient(store, settings))
+            (facts, registry::patient(Arc::new(store), settings))
         }
     })
 }

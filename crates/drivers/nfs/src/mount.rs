@@ -103,7 +103,9 @@ fn refused(refusal: Failure, address: &Address, exports: &[Export]) -> Error {
     let error = error.with_reach(Reach::Location).because(cause);
     match (not_an_export, listed.is_empty()) {
         (true, true) => error.hint("the server shows no exports to this host: check the path and the server's export rules"),
-        (true, false) => error.hint(format!("the server exports {} to this host", listed.join(", "))),
+        (true, false) => {
+            error.hint(format!("it is none of what the server exports to this host: {}", listed.join(", ")))
+        }
         (false, _) => error,
     }
 }

@@ -24,6 +24,10 @@ use std::{
 use storage::Probe;
 use tokio::sync::Semaphore;
 
+/// A connection that was in use so recently is taken without asking whether the server closed it: the
+/// question is a system call, and a wrong guess is an error that is retried.
+const FRESH: Duration = Duration::from_millis(20);
+
 /// How connections are made and how long anything may take.
 #[derive(Clone, Debug)]
 pub(crate) struct Manner {
@@ -116,7 +120,8 @@ pub(crate) struct Pool {
 
 struct State {
     server: SocketAddr,
-    idle: Vec<Wire>,
+    /// Connections that wait for a request, and since when.
+    idle: Vec<(Wire, Instant)>,
 }
 
 impl fmt::Debug for Pool {
@@ -183,7 +188,7 @@ impl Pool {
                     self.state().idle.clear();
                 }
             }
-            _ => self.state().idle.push(wire),
+            _ => self.state().idle.push((wire, Instant::now())),
         }
         answer
     }
@@ -192,8 +197,8 @@ impl Pool {
         let server = {
             let mut state = self.state();
             // A server closes what was idle for some minutes, and a restarted one knows no old connection.
-            while let Some(wire) = state.idle.pop() {
-                if wire.is_quiet() {
+            while let Some((wire, since)) = state.idle.pop() {
+                if since.elapsed() < FRESH || wire.is_quiet() {
                     return Ok(wire);
                 }
             }

@@ -206,8 +206,41 @@ impl Opened {
         NameMap::refusing(self.quirks.names)
             .under_prefix(self.config.prefix.len())
             .to(path)
-            .map(drop)
-            .map_err(|why| Error::new(ErrorKind::NameRefused, doing).because(why))
+            .map_err(|why| Error::new(ErrorKind::NameRefused, doing).because(why))?;
+        let suffix = self.quirks.marker_suffix;
+        if !suffix.is_empty() && path.components().any(|component| component.ends_with(suffix)) {
+            return Err(Error::new(ErrorKind::NameRefused, doing).because(format!(
+                "a component ends with `{}`, which the store takes for a directory",
+                String::from_utf8_lossy(suffix)
+            )));
+        }
+        Ok(())
+    }
+
+    /// The key of a directory's marker; `NameRefused` where the store could not hold it, even though it can
+    /// hold files in that directory.
+    pub(crate) fn marker(&self, dir: &RelPath, doing: &'static str) -> Result<Vec<u8>> {
+        let key = self.config.dir_key(dir);
+        let names = self.quirks.names;
+        let long = |needs: usize, limit: u32| limit > 0 && needs > usize::try_from(limit).unwrap_or(usize::MAX);
+        let component = dir.file_name().len() + self.quirks.marker_suffix.len();
+        if long(component, names.max_component) || long(key.len(), names.max_path) {
+            return Err(Error::new(ErrorKind::NameRefused, doing).because(format!(
+                "the name of the directory is too long for a marker: {component} bytes of {}, in all {} of {}",
+                names.max_component,
+                key.len(),
+                names.max_path
+            )));
+        }
+        Ok(key)
+    }
+
+    /// Could the store hold such a key at all? What it could not is not found, whatever it says.
+    fn possible(&self, path: &RelPath, doing: &'static str) -> Result<()> {
+        if self.quirks.names.utf8_only && path.to_str().is_none() {
+            return Err(Error::new(ErrorKind::NotFound, doing).because("the store holds only names in UTF-8"));
+        }
+        Ok(())
     }
 
     /// HeadObject; `None` when nothing is there.
@@ -231,6 +264,7 @@ impl Opened {
     }
 
     pub(crate) async fn stat(&self, path: &RelPath, want: Facets) -> Result<Entry> {
+        self.possible(path, LOOK)?;
         let digests = want.has(Facets::DIGESTS);
         if !path.is_root()
             && let Some(answer) = self.head(&self.config.key(path), digests, LOOK).await?
@@ -246,8 +280,9 @@ impl Opened {
             }
         }
         let dir = self.config.dir_key(path);
-        if !dir.is_empty()
-            && let Some(answer) = self.head(&dir, false, LOOK).await?
+        if let Ok(marker) = self.marker(path, LOOK)
+            && !marker.is_empty()
+            && let Some(answer) = self.head(&marker, false, LOOK).await?
             && answer.content_length() == Some(0)
         {
             let mut entry = self.entry(path, &answer, 0, want.minus(Facets::DIGESTS));
@@ -309,6 +344,7 @@ impl Opened {
         if path.is_root() {
             return Err(Error::new(ErrorKind::Invalid, READ).because("it is a directory"));
         }
+        self.possible(path, READ)?;
         let mut call = self.call("GetObject", READ, Method::GET, &self.config.key(path));
         if let Some(range) = &spec.range {
             if range.start >= range.end {

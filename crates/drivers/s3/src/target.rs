@@ -232,16 +232,16 @@ impl Opened {
     /// A directory's metadata stands in its marker, which is empty and so is written anew.
     async fn apply_dir(&self, path: &RelPath, meta: &Metadata, which: Facets) -> Result<Facets> {
         let entry = self.stat(path, metadata::WRITES).await?;
-        let dir = self.config.dir_key(path);
+        let dir = self.marker(path, APPLY)?;
         if dir.is_empty() || which.is_empty() {
             return Ok(Facets::NONE);
         }
         let meta = merged(entry.meta.map(|old| *old).unwrap_or_default(), meta, which);
-        self.marker(&dir, meta, APPLY).await?;
+        self.put_marker(&dir, meta, APPLY).await?;
         Ok(which)
     }
 
-    async fn marker(&self, key: &[u8], meta: Metadata, doing: &'static str) -> Result<Published> {
+    async fn put_marker(&self, key: &[u8], meta: Metadata, doing: &'static str) -> Result<Published> {
         let spec = WriteSpec { meta, ..WriteSpec::default() };
         self.put_key(key, &spec, Vec::new(), 0, &Kind::Dir, doing).await
     }
@@ -249,7 +249,7 @@ impl Opened {
     async fn make(&self, path: &RelPath, node: Node, meta: &Metadata) -> Result<Published> {
         match node {
             Node::Dir => {
-                let dir = self.config.dir_key(path);
+                let dir = self.marker(path, MAKE)?;
                 if dir.is_empty() {
                     // The bucket itself: it is there, and holds no metadata.
                     return Ok(Published::default());
@@ -261,7 +261,7 @@ impl Opened {
                         self.delete(&key, None, MAKE).await?;
                     }
                 }
-                self.marker(&dir, meta.clone(), MAKE).await
+                self.put_marker(&dir, meta.clone(), MAKE).await
             }
             Node::Symlink { target } => {
                 self.allow(path, MAKE)?;

@@ -1,6 +1,9 @@
 //! Merging runs: a heap of readers, the one with the smallest key on top.
 
-use super::run::{Run, RunReader};
+use super::{
+    Entry,
+    run::{Run, RunReader},
+};
 use crate::Error;
 use std::{
     cmp::Ordering,
@@ -52,7 +55,7 @@ impl Merger {
         Ok(Self { heads, lent: false })
     }
 
-    pub fn next(&mut self) -> Result<Option<(&[u8], &[u8])>, Error> {
+    pub fn next(&mut self) -> Result<Option<Entry<'_>>, Error> {
         if self.lent
             && let Some(mut top) = self.heads.peek_mut()
             && !top.reader.advance()?

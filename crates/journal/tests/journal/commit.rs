@@ -62,7 +62,7 @@ async fn what_was_reported_durable_survives_a_power_cut_at_any_moment() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_who_wait_share_one_sync() {
     let disk = MemoryDisk::new();
-    let writer = start(&disk, Duration::from_secs(3600), 1_000_000);
+    let writer = start(&disk, Duration::from_hours(1), 1_000_000);
     let before = disk.syncs();
     let mut tasks = tokio::task::JoinSet::new();
     let mut last = Lsn(0);
@@ -97,7 +97,7 @@ async fn a_record_nobody_waits_for_is_written_soon_all_the_same() {
 #[tokio::test]
 async fn a_full_batch_does_not_wait_for_the_delay() {
     let disk = MemoryDisk::new();
-    let writer = start(&disk, Duration::from_secs(3600), 10);
+    let writer = start(&disk, Duration::from_hours(1), 10);
     for n in 0..10 {
         writer.append(arrived(n)).await.unwrap();
     }
@@ -136,7 +136,7 @@ async fn after_a_failed_write_every_call_says_so() {
 #[tokio::test]
 async fn clones_that_are_left_find_it_closed_and_what_was_appended_is_kept() {
     let disk = MemoryDisk::new();
-    let writer = start(&disk, Duration::from_secs(3600), 1000);
+    let writer = start(&disk, Duration::from_hours(1), 1000);
     let clone = writer.clone();
     let lsn = clone.append(arrived(1)).await.unwrap();
     let mut journal = writer.close().await.unwrap();
@@ -158,7 +158,7 @@ async fn dropping_the_last_writer_writes_what_waits_and_frees_the_lock() {
     let dir = tempfile::tempdir().unwrap();
     let writer = Writer::start(
         Journal::open(dir.path(), Arc::new(RealDisk)).unwrap(),
-        CommitPolicy { max_delay: Duration::from_secs(3600), max_batch: 1000 },
+        CommitPolicy { max_delay: Duration::from_hours(1), max_batch: 1000 },
     );
     writer.append(arrived(1)).await.unwrap();
     drop(writer);

@@ -1,5 +1,7 @@
 //! The journal's promises, held against a disk that forgets, tears and stops.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
 extern crate longshore_journal as journal;
 
 mod codec;

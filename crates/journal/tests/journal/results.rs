@@ -56,7 +56,9 @@ fn failures_are_one_to_a_line_whatever_their_names() {
         detail: "NFS3ERR_ACCES\nand more".to_owned(),
         hint: None,
     });
-    problems.iter().for_each(|problem| out.push(problem).unwrap());
+    for problem in &problems {
+        out.push(problem).unwrap();
+    }
     assert_eq!(out.finish().unwrap(), 3);
     let text = std::fs::read_to_string(&path).unwrap();
     let back: Vec<ItemProblem> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

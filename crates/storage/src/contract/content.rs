@@ -36,11 +36,15 @@ pub(super) fn cases() -> Vec<Case> {
         Case::new("content::one byte is read back", [], |s| sized(s, &SIZES[1..2])),
         Case::new("content::sizes around every boundary are read back", [], |s| sized(s, &SIZES)),
         Case::new("content::a range from the first byte", [RANGES], |s| ranges(s, &[(0, 1), (0, 300_000)])),
-        Case::new("content::a range to the last byte", [RANGES], |s| ranges(s, &[(LEN - 1, LEN), (LEN - 300_000, LEN)])),
+        Case::new("content::a range to the last byte", [RANGES], |s| {
+            ranges(s, &[(LEN - 1, LEN), (LEN - 300_000, LEN)])
+        }),
         Case::new("content::ranges across pieces", [RANGES], |s| {
             ranges(s, &[(262_143, 262_145), (1 << 20, (1 << 20) + 1), (1000, LEN - 1000)])
         }),
-        Case::new("content::a range's end is cut to the end", [RANGES], |s| ranges(s, &[(LEN - 10, LEN + 10), (0, u64::MAX)])),
+        Case::new("content::a range's end is cut to the end", [RANGES], |s| {
+            ranges(s, &[(LEN - 10, LEN + 10), (0, u64::MAX)])
+        }),
         Case::new("content::an empty range is empty", [RANGES], |s| ranges(s, &[(0, 0), (1000, 1000)])),
         Case::new("content::a range that starts beyond the end is invalid", [RANGES], beyond),
         Case::new("content::a read dropped half way does no harm", [], dropped),
@@ -120,7 +124,7 @@ async fn unchanged(s: Subject) -> Result<(), Failure> {
         let range = caps(&s).ranged_read.then_some(1..4);
         let back = drained(&*s.source, &path, ReadSpec { if_stamp: if_stamp.clone(), ..ReadSpec::default() }).await?;
         promise!(back == content, "the content is wrong");
-        let back = drained(&*s.source, &path, ReadSpec { if_stamp, range, ..ReadSpec::default() }).await?;
+        let back = drained(&*s.source, &path, ReadSpec { range, if_stamp, ..ReadSpec::default() }).await?;
         promise!(content.windows(back.len().max(1)).any(|w| w == back), "the content of a range is wrong");
     }
     Ok(())
@@ -133,7 +137,11 @@ async fn changed(s: Subject) -> Result<(), Failure> {
         let if_stamp = Some(s.source.stat(&path, Facets::NONE).await?.stamp);
         s.write(&path, &noise(2, size)).await?;
         let answer = drained(&*s.source, &path, ReadSpec { if_stamp, ..ReadSpec::default() }).await;
-        promise!(refused_with(&answer, &[ErrorKind::Changed]), "changed content is read: {:?}", answer.map(|d| d.len()));
+        promise!(
+            refused_with(&answer, &[ErrorKind::Changed]),
+            "changed content is read: {:?}",
+            answer.map(|d| d.len())
+        );
     }
     Ok(())
 }

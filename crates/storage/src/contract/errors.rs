@@ -33,8 +33,7 @@ async fn missing(s: Subject) -> Result<(), Failure> {
 }
 
 async fn missing_apply(s: Subject) -> Result<(), Failure> {
-    let mut meta = Metadata::default();
-    meta.mtime = Some(model::Timestamp { secs: 1, nanos: 0 });
+    let meta = Metadata { mtime: Some(model::Timestamp { secs: 1, nanos: 0 }), ..Metadata::default() };
     let answer = s.target().apply(&s.at("file"), &meta, Facets::MTIME).await;
     promise!(refused_with(&answer, &[ErrorKind::NotFound]), "applying to nothing answers {answer:?}");
     Ok(())

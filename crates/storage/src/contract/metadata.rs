@@ -34,18 +34,19 @@ fn kept_facets(s: &Subject) -> Facets {
     caps(s).writes.shared(caps(s).reads).minus(Facets::HARD_LINKS)
 }
 
-const fn time(secs: i64, nanos: u32) -> Option<Timestamp> {
-    Some(Timestamp { secs, nanos })
+const fn time(secs: i64, nanos: u32) -> Timestamp {
+    Timestamp { secs, nanos }
 }
 
 /// Something of every facet that more than one store has.
 fn sample() -> Metadata {
-    let mut meta = Metadata::default();
-    meta.mtime = time(1_234_567_890, 123_456_789);
-    meta.atime = time(1_300_000_001, 1);
-    meta.posix = Some(Posix { mode: 0o640, owner: Principal::Id(12_345), group: Principal::Id(54_321) });
-    meta.user = vec![("colour".into(), "dark green".into()), ("note".into(), "a=b&c".into())];
-    meta
+    Metadata {
+        mtime: Some(time(1_234_567_890, 123_456_789)),
+        atime: Some(time(1_300_000_001, 1)),
+        posix: Some(Posix { mode: 0o640, owner: Principal::Id(12_345), group: Principal::Id(54_321) }),
+        user: vec![("colour".into(), "dark green".into()), ("note".into(), "a=b&c".into())],
+        ..Metadata::default()
+    }
 }
 
 /// Fails unless `found` has the facets `which` of `meant` exactly.
@@ -136,8 +137,8 @@ async fn one_facet(s: Subject) -> Result<(), Failure> {
     let spec = WriteSpec { meta: meta.clone(), ..WriteSpec::default() };
     let kept = s.target().put(&path, spec, vec![Bytes::from_static(b"x")]).await?.kept;
     let mut other = meta.clone();
-    other.mtime = time(1_000_000_000, 7);
-    other.atime = time(1_000_000_001, 8);
+    other.mtime = Some(time(1_000_000_000, 7));
+    other.atime = Some(time(1_000_000_001, 8));
     other.posix = Some(Posix { mode: 0o444, owner: Principal::Id(1), group: Principal::Id(2) });
     for facet in [Facets::MODE, Facets::MTIME].into_iter().filter(|facet| kept.has(*facet)) {
         let wrote = s.target().apply(&path, &other, facet).await?;
@@ -185,10 +186,11 @@ async fn set_bits(s: Subject) -> Result<(), Failure> {
 }
 
 async fn odd_times(s: Subject) -> Result<(), Failure> {
-    for (n, mtime) in [time(-1, 999_999_999), time(-86_400, 0), time(0, 0), time(4_000_000_000, 5)].into_iter().enumerate() {
+    for (n, mtime) in
+        [time(-1, 999_999_999), time(-86_400, 0), time(0, 0), time(4_000_000_000, 5)].into_iter().enumerate()
+    {
         let path = s.at(format!("file-{n}"));
-        let mut meta = Metadata::default();
-        meta.mtime = mtime;
+        let meta = Metadata { mtime: Some(mtime), ..Metadata::default() };
         let spec = WriteSpec { meta: meta.clone(), ..WriteSpec::default() };
         let kept = s.target().put(&path, spec, vec![Bytes::from_static(b"x")]).await?.kept;
         promise_at(&s, &path, &meta, kept).await?;
@@ -198,7 +200,7 @@ async fn odd_times(s: Subject) -> Result<(), Failure> {
 
 async fn unclaimed(s: Subject) -> Result<(), Failure> {
     let mut meta = sample();
-    meta.birth = time(1_111_111_111, 0);
+    meta.birth = Some(time(1_111_111_111, 0));
     meta.ntfs_attributes = Some(0x20);
     meta.xattrs = vec![(Bytes::from_static(b"user.x"), Bytes::from_static(b"y"))];
     meta.tags = vec![("k".into(), "v".into())];

@@ -10,9 +10,8 @@ const DIRS: Need = Need::caps("directories", |s| caps(s).nodes.dirs);
 const SYMLINKS: Need = Need::caps("symbolic links", |s| caps(s).nodes.symlinks);
 const HARD_LINKS: Need = Need::caps("hard links", |s| caps(s).nodes.hard_links);
 const SPECIALS: Need = Need::caps("pipes, sockets, devices", |s| caps(s).nodes.specials);
-const NOT_ALL: Need = Need::caps("a store without hard links or special files", |s| {
-    !caps(s).nodes.hard_links || !caps(s).nodes.specials
-});
+const NOT_ALL: Need =
+    Need::caps("a store without hard links or special files", |s| !caps(s).nodes.hard_links || !caps(s).nodes.specials);
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
@@ -53,7 +52,8 @@ fn link_to(target: &[u8]) -> Node {
 }
 
 async fn symlink(s: Subject) -> Result<(), Failure> {
-    let targets: [&[u8]; 5] = [b"file", b"../../x/../y", b"/absolute//path/", b"dangling \xFF\xED\xA0\x80", &[b'x'; 1000]];
+    let targets: [&[u8]; 5] =
+        [b"file", b"../../x/../y", b"/absolute//path/", b"dangling \xFF\xED\xA0\x80", &[b'x'; 1000]];
     for (n, to) in targets.into_iter().enumerate() {
         let path = s.at(format!("link-{n}"));
         s.target().make(&path, link_to(to), &Metadata::default()).await?;

@@ -114,7 +114,8 @@ async fn digest(s: Subject) -> Result<(), Failure> {
 async fn wrong_digest(s: Subject) -> Result<(), Failure> {
     let path = s.at("file");
     let digests = Digests { crc64nvme: Some(1), ..Digests::default() };
-    let answer = s.target().put(&path, WriteSpec { digests, ..spec_of(b"abc") }, vec![Bytes::from_static(b"abc")]).await;
+    let answer =
+        s.target().put(&path, WriteSpec { digests, ..spec_of(b"abc") }, vec![Bytes::from_static(b"abc")]).await;
     promise!(refused_with(&answer, &[ErrorKind::Corrupt]), "a wrong digest answers {answer:?}");
     s.promise_nothing_at(&path).await
 }

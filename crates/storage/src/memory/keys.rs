@@ -1,7 +1,7 @@
 //! Listing a key space: everything below a prefix in byte order, or one level of it.
 
 use super::namespace::Namespace;
-use crate::{Cursor, Page, Result};
+use crate::{Cursor, Page};
 use bytes::Bytes;
 use model::{Entry, Facets, Kind, RelPath, Stamp};
 use std::ops::Bound;
@@ -17,7 +17,7 @@ pub(super) fn page(
     from: Option<&Cursor>,
     want: Facets,
     limit: usize,
-) -> Result<Page> {
+) -> Page {
     let prefix = if dir.is_root() { Bytes::new() } else { dir.join(b"").to_bytes() };
     let mut after = match from {
         Some(Cursor(last)) => Bound::Excluded(last.clone()),
@@ -34,16 +34,17 @@ pub(super) fn page(
             continue; // the marker of `dir` itself
         }
         if entries.len() == limit {
-            return Ok(Page { entries, next: Some(Cursor(last)) });
+            return Page { entries, next: Some(Cursor(last)) };
         }
         let slash = key[prefix.len()..].iter().position(|b| *b == b'/').map(|at| prefix.len() + at);
         match slash.filter(|at| !recursive && *at > 0 && !(names.marks_dir(key) && *at + 1 == key.len())) {
             Some(at) => {
                 let path = RelPath::from_bytes(key.slice(..at));
                 let marker = path.join(b"").to_bytes();
-                entries.push(match names.marks_dir(&marker) {
-                    true => names.entry(&marker, want),
-                    false => Entry::new(path, Kind::Dir, Stamp::default()),
+                entries.push(if names.marks_dir(&marker) {
+                    names.entry(&marker, want)
+                } else {
+                    Entry::new(path, Kind::Dir, Stamp::default())
                 });
             }
             None => entries.push(names.entry(key, want)),
@@ -56,5 +57,5 @@ pub(super) fn page(
             after = Bound::Included(end);
         }
     }
-    Ok(Page { entries, next: None })
+    Page { entries, next: None }
 }

@@ -163,7 +163,7 @@ impl Source for MemoryStore {
                 Shape::Tree if spec.recursive => Err(Error::new(ErrorKind::Unsupported, "list").at(&dir)),
                 Shape::Tree => tree::page(&store.names(), &dir, from.as_ref(), want, store.page_entries),
                 Shape::Keys => {
-                    keys::page(&store.names(), &dir, spec.recursive, from.as_ref(), want, store.page_entries)
+                    Ok(keys::page(&store.names(), &dir, spec.recursive, from.as_ref(), want, store.page_entries))
                 }
             });
             std::future::ready(from.map(|page| {

@@ -28,13 +28,8 @@ struct Inode {
 
 impl Namespace {
     pub(super) fn new(shape: Shape) -> Self {
-        let mut new = Self {
-            shape,
-            names: BTreeMap::new(),
-            inodes: HashMap::new(),
-            uploads: BTreeMap::new(),
-            clock: 0,
-        };
+        let mut new =
+            Self { shape, names: BTreeMap::new(), inodes: HashMap::new(), uploads: BTreeMap::new(), clock: 0 };
         if shape == Shape::Tree {
             new.add(&RelPath::ROOT, Kind::Dir, Bytes::new(), Metadata::default());
         }
@@ -170,8 +165,7 @@ impl Namespace {
         if spec.if_absent && self.names.contains_key(path.as_bytes()) {
             return Err(Error::new(ErrorKind::AlreadyExists, "write").at(path));
         }
-        let crc64nvme =
-            (self.shape == Shape::Keys).then(|| checksum::crc64nvme(std::slice::from_ref(&content)));
+        let crc64nvme = (self.shape == Shape::Keys).then(|| checksum::crc64nvme(std::slice::from_ref(&content)));
         let mut done = self.place(path, Kind::File, content, &spec.meta, writes)?;
         done.digests.crc64nvme = crc64nvme;
         Ok(done)
@@ -297,7 +291,8 @@ impl Namespace {
             return Err(Error::new(ErrorKind::Changed, "remove").at(path));
         }
         let below = path.join(b"").to_bytes();
-        if self.shape == Shape::Tree && self.names.range(below.clone()..).next().is_some_and(|(k, _)| k.starts_with(&below))
+        if self.shape == Shape::Tree
+            && self.names.range(below.clone()..).next().is_some_and(|(k, _)| k.starts_with(&below))
         {
             return Err(Error::new(ErrorKind::Invalid, "remove").at(path).because("the directory is not empty"));
         }

@@ -1,7 +1,9 @@
 //! A write in parts, kept in memory until it is finished.
 
 use super::{MemoryStore, content};
-use crate::{Error, ErrorKind, PartRules, Published, Receipt, Result, ResumeToken, Source as _, Upload, WriteSpec, checksum};
+use crate::{
+    Error, ErrorKind, PartRules, Published, Receipt, Result, ResumeToken, Source as _, Upload, WriteSpec, checksum,
+};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::future::BoxFuture;

@@ -234,13 +234,8 @@ impl Walk {
             let id = self.started;
             self.started += 1;
             let spec = ListSpec { recursive: self.recursive, want: self.want, from: cursor.clone() };
-            let listing = Listing {
-                source: Arc::clone(&self.source),
-                dir: dir.clone(),
-                spec,
-                id,
-                sender: self.sender.clone(),
-            };
+            let listing =
+                Listing { source: Arc::clone(&self.source), dir: dir.clone(), spec, id, sender: self.sender.clone() };
             self.tasks.spawn(listing.run());
             self.active.insert(id, Active { dir, cursor, entries: 0, complete: false });
         }

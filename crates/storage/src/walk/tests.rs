@@ -22,13 +22,7 @@ struct Odd {
 impl Odd {
     fn over(inner: MemoryStore) -> Self {
         let nowhere = RelPath::from("nowhere");
-        Self {
-            inner,
-            panics_in: nowhere.clone(),
-            denies: nowhere,
-            forgets: AtomicUsize::new(0),
-            pages: Arc::default(),
-        }
+        Self { inner, panics_in: nowhere.clone(), denies: nowhere, forgets: AtomicUsize::new(0), pages: Arc::default() }
     }
 }
 

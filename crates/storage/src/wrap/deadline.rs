@@ -26,11 +26,7 @@ pub struct Deadlines {
 impl Default for Deadlines {
     /// A minute for an operation, 30 seconds of silence in a body, writes at 128 KiB/s or more.
     fn default() -> Self {
-        Self {
-            operation: Duration::from_secs(60),
-            silence: Duration::from_secs(30),
-            per_mib: Duration::from_secs(8),
-        }
+        Self { operation: Duration::from_mins(1), silence: Duration::from_secs(30), per_mib: Duration::from_secs(8) }
     }
 }
 

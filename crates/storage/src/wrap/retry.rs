@@ -35,7 +35,7 @@ impl Default for RetryPolicy {
             tries: 6,
             base: Duration::from_millis(200),
             longest: Duration::from_secs(20),
-            patience: Duration::from_secs(1800),
+            patience: Duration::from_mins(30),
         }
     }
 }

@@ -61,12 +61,13 @@ impl<S: Target + ?Sized> Upload for RetryingUpload<S> {
 
     fn part(&self, index: u32, offset: u64, data: Vec<Bytes>, crc64nvme: u64) -> BoxFuture<'static, Result<Receipt>> {
         let (upload, backoff, path) = (Arc::clone(&self.upload), Arc::clone(&self.backoff), self.path.clone());
-        let attempt = move || match &*upload.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(upload) => upload.part(index, offset, data.clone(), crc64nvme),
-            None => {
-                let over = Error::new(ErrorKind::Invalid, "write a part of").at(&path).because("the write is over");
-                Box::pin(std::future::ready(Err(over)))
+        let attempt = move || {
+            let upload = upload.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(upload) = &*upload {
+                return upload.part(index, offset, data.clone(), crc64nvme);
             }
+            let over = Error::new(ErrorKind::Invalid, "write a part of").at(&path).because("the write is over");
+            Box::pin(std::future::ready(Err(over)))
         };
         Box::pin(async move { backoff.again(attempt).await })
     }
@@ -160,9 +161,9 @@ async fn read_back<S: Target + ?Sized>(store: &S, path: &RelPath) -> Result<u64>
 fn expected(whole: &Digests, receipts: &[Receipt]) -> Digests {
     let mut receipts: Vec<&Receipt> = receipts.iter().collect();
     receipts.sort_by_key(|receipt| receipt.index);
-    let joined = receipts.iter().try_fold(0, |so_far, receipt| {
-        Some(checksum::combine_crc64nvme(so_far, receipt.crc64nvme?, receipt.len))
-    });
+    let joined = receipts
+        .iter()
+        .try_fold(0, |so_far, receipt| Some(checksum::combine_crc64nvme(so_far, receipt.crc64nvme?, receipt.len)));
     Digests { crc64nvme: whole.crc64nvme.or(joined), ..*whole }
 }
 

@@ -27,11 +27,7 @@ impl<S: ?Sized> Timed<S> {
     }
 }
 
-async fn observed<T>(
-    probe: &dyn Probe,
-    op: &'static str,
-    call: impl Future<Output = Result<T>> + Send,
-) -> Result<T> {
+async fn observed<T>(probe: &dyn Probe, op: &'static str, call: impl Future<Output = Result<T>> + Send) -> Result<T> {
     let started = Instant::now();
     let answer = call.await;
     probe.observed(op, started.elapsed(), answer.is_ok());

@@ -319,7 +319,7 @@ async fn a_path_that_is_not_exported_is_not_found_and_the_hint_lists_what_is() {
     let location = format!("nfs://127.0.0.1:{0}/else/where?mountport={0}", server.port);
     let error = NfsStore::connect(&location.parse().unwrap(), NfsOptions::default()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
-    assert_eq!(error.hint_text(), Some("the server exports `/export` to this host"));
+    assert_eq!(error.hint_text(), Some("it is none of what the server exports to this host: `/export`"));
 }
 
 #[tokio::test]

@@ -60,12 +60,7 @@ async fn around<T>(
 }
 
 impl<S: ?Sized> Faulty<S> {
-    async fn around<T>(
-        &self,
-        door: Door,
-        path: &RelPath,
-        call: impl Future<Output = Result<T>> + Send,
-    ) -> Result<T> {
+    async fn around<T>(&self, door: Door, path: &RelPath, call: impl Future<Output = Result<T>> + Send) -> Result<T> {
         around(self.dice.draw(door, path), door, path, call).await
     }
     fn upload(&self, path: &RelPath, inner: Box<dyn Upload>) -> Box<dyn Upload> {

@@ -1,0 +1,58 @@
+//! A directory of this host: what the system's list of mounts says of it.
+
+use crate::Collector;
+use async_trait::async_trait;
+use driver_local::LocalStore;
+use inventory::System;
+use model::{Facets, Location};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+use storage::Source;
+use sysinfo::Disks;
+
+/// A directory of this host.
+#[derive(Debug)]
+pub struct LocalCollector {
+    location: Location,
+    source: Arc<dyn Source>,
+}
+
+impl LocalCollector {
+    /// Of an opened store; `location` is how it was called.
+    pub fn new(store: LocalStore, location: &Location) -> Self {
+        Self { location: location.clone(), source: Arc::new(store) }
+    }
+    /// Walks through a wrapper (retry, deadlines) instead of the bare store.
+    #[must_use]
+    pub fn wrapped(mut self, wrap: impl FnOnce(Arc<dyn Source>) -> Arc<dyn Source>) -> Self {
+        self.source = wrap(self.source);
+        self
+    }
+}
+
+#[async_trait]
+impl Collector for LocalCollector {
+    fn location(&self) -> &Location {
+        &self.location
+    }
+    fn source(&self) -> Arc<dyn Source> {
+        Arc::clone(&self.source)
+    }
+    fn told(&self) -> Facets {
+        self.source.caps().reads
+    }
+    async fn identify(&self) -> storage::Result<System> {
+        let mut details = BTreeMap::new();
+        let path = self.location.prefix();
+        let path = path.to_str().map(|path| format!("/{path}")).unwrap_or_default();
+        let disks = Disks::new_with_refreshed_list();
+        let disks = disks.as_ref().map(|disks| disks.list()).unwrap_or_default();
+        let holds = disks.iter().filter(|disk| Path::new(&path).starts_with(disk.mount_point()));
+        if let Some(disk) = holds.max_by_key(|disk| disk.mount_point().as_os_str().len()) {
+            details.insert("filesystem".to_owned(), disk.file_system().to_string_lossy().into_owned());
+            details.insert("mount-point".to_owned(), disk.mount_point().to_string_lossy().into_owned());
+            details.insert("device".to_owned(), disk.name().to_string_lossy().into_owned());
+        }
+        let product = details.get("filesystem").cloned();
+        Ok(System { protocol: "local".to_owned(), product, version: None, details })
+    }
+}

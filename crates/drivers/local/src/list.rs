@@ -1,0 +1,104 @@
+//! Listing a directory in pages, however large it is.
+//!
+//! A cursor is the kernel's own place in the directory (`d_off`), which stays good while entries come and
+//! go and after a restart of this program.
+
+use crate::{LocalStore, Tree, attributes::entry_at, errno::failed, temporary};
+use bytes::Bytes;
+use futures::stream::{self, BoxStream, StreamExt as _};
+use model::{Facets, RelPath};
+use rustix::{
+    fd::OwnedFd,
+    fs::{OFlags, RawDir, SeekFrom, seek},
+    io::Errno,
+};
+use std::sync::Arc;
+use storage::{Cursor, Error, ErrorKind, ListSpec, Page, Result};
+
+/// Bytes of directory entries taken from the kernel at once.
+const BUFFER: usize = 32 * 1024;
+
+pub(crate) fn pages(store: &LocalStore, dir: &RelPath, spec: ListSpec) -> BoxStream<'static, Result<Page>> {
+    let listing = Listing { store: store.clone(), dir: dir.clone(), spec, open: None };
+    stream::unfold(Some(listing), |listing| async {
+        let mut listing = listing?;
+        let (store, dir, spec) = (listing.store.clone(), listing.dir.clone(), listing.spec.clone());
+        let open = listing.open.take();
+        let page = store.blocking("list", &listing.dir, move |tree| tree.page(&dir, &spec, open)).await;
+        match page {
+            Err(error) => Some((Err(error), None)),
+            Ok((page, open)) => {
+                listing.open = Some(open);
+                listing.spec.from.clone_from(&page.next);
+                let more = page.next.is_some().then_some(listing);
+                Some((Ok(page), more))
+            }
+        }
+    })
+    .boxed()
+}
+
+struct Listing {
+    store: LocalStore,
+    dir: RelPath,
+    spec: ListSpec,
+    open: Option<Arc<OwnedFd>>,
+}
+
+impl Tree {
+    fn page(&self, dir: &RelPath, spec: &ListSpec, open: Option<Arc<OwnedFd>>) -> Result<(Page, Arc<OwnedFd>)> {
+        let broken = |error| failed(error, "list", dir);
+        if spec.recursive {
+            return Err(Error::new(ErrorKind::Unsupported, "list").at(dir).because("directories are listed singly"));
+        }
+        self.check_name(dir, "list")?;
+        let from = spec.from.as_ref().map(|cursor| place_of(cursor, dir)).transpose()?;
+        let open = match open {
+            Some(open) => open,
+            None => Arc::new(self.root.open_at(dir, OFlags::RDONLY.union(OFlags::DIRECTORY)).map_err(broken)?),
+        };
+        if let Some(place) = from {
+            seek(&*open, SeekFrom::Start(place)).map_err(|error| match error {
+                Errno::INVAL => Error::new(ErrorKind::Changed, "list").at(dir).because(error),
+                error => broken(error),
+            })?;
+        }
+        let page = self.observed("getdents", || self.entries(&open, dir, spec.want))?;
+        Ok((page, open))
+    }
+
+    fn entries(&self, open: &OwnedFd, dir: &RelPath, want: Facets) -> Result<Page> {
+        let broken = |error| failed(error, "list", dir);
+        let mut buffer = Vec::with_capacity(BUFFER);
+        let mut names = RawDir::new(open, buffer.spare_capacity_mut());
+        let mut entries = Vec::new();
+        let mut last = None;
+        while entries.len() < self.options.page_entries {
+            let Some(found) = names.next() else {
+                return Ok(Page { entries, next: None });
+            };
+            let found = found.map_err(broken)?;
+            last = Some(found.next_entry_cookie());
+            let name = found.file_name().to_bytes();
+            if matches!(name, b"." | b"..") || temporary::is_ours(name) {
+                continue;
+            }
+            let path = dir.join(name);
+            match entry_at(open, name, &path, want) {
+                Ok(entry) => entries.push(entry),
+                Err(Errno::NOENT) => {} // removed since the name was read
+                Err(Errno::ACCESS) => {
+                    let error = failed(Errno::ACCESS, "list", dir);
+                    return Err(error.hint("names can be read here, but not what they are: `x` is missing"));
+                }
+                Err(error) => return Err(failed(error, "list", &path)),
+            }
+        }
+        Ok(Page { entries, next: last.map(|place| Cursor(Bytes::copy_from_slice(&place.to_be_bytes()))) })
+    }
+}
+
+fn place_of(cursor: &Cursor, dir: &RelPath) -> Result<u64> {
+    let strange = |_| Error::new(ErrorKind::Changed, "list").at(dir).because("the cursor is not one of ours");
+    cursor.0[..].try_into().map(u64::from_be_bytes).map_err(strange)
+}

@@ -1,0 +1,195 @@
+//! A server that says exactly what a test wants said, byte by byte, with or without TLS.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    net::TcpListener,
+    task::JoinHandle,
+};
+use tokio_rustls::{TlsAcceptor, rustls};
+
+/// A request as it came.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// Which connection it came on, from 0.
+    pub connection: usize,
+    /// How many came on it before.
+    pub before: usize,
+    pub method: String,
+    /// Path and query as sent.
+    pub target: String,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Seen {
+    /// A header's value.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// What to say.
+#[derive(Clone, Debug)]
+pub enum Reply {
+    /// These bytes, then the next request.
+    Say(String),
+    /// These bytes, then the connection is closed.
+    SayAndClose(String),
+    /// Nothing, and the connection is closed.
+    Close,
+    /// Nothing, ever.
+    Silence,
+}
+
+/// An answer with a length.
+pub fn answer(status: &str, headers: &[(&str, &str)], body: &str) -> String {
+    let mut text = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n", body.len());
+    for (name, value) in headers {
+        text.push_str(&format!("{name}: {value}\r\n"));
+    }
+    text + "\r\n" + body
+}
+
+/// An S3 error.
+pub fn refusal(status: &str, code: &str, more: &str) -> Reply {
+    let body = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>no</Message>{more}</Error>");
+    Reply::Say(answer(status, &[("x-amz-request-id", "REQ1")], &body))
+}
+
+type Script = dyn Fn(&Seen) -> Reply + Send + Sync;
+
+/// The server; ends with its value.
+pub struct Standin {
+    pub address: SocketAddr,
+    /// Certificate of its CA in PEM, with TLS.
+    pub ca: Option<String>,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Standin {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Standin {
+    pub async fn start(tls: bool, script: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (acceptor, ca) = if tls { certificate() } else { (None, None) };
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let script: Arc<Script> = Arc::new(script);
+        let log = Arc::clone(&seen);
+        let task = tokio::spawn(async move {
+            let connections = AtomicUsize::new(0);
+            loop {
+                let (socket, _) = listener.accept().await.unwrap();
+                let connection = connections.fetch_add(1, Ordering::SeqCst);
+                let (script, log, acceptor) = (Arc::clone(&script), Arc::clone(&log), acceptor.clone());
+                tokio::spawn(async move {
+                    match acceptor {
+                        None => serve(socket, connection, &*script, &log).await,
+                        Some(acceptor) => {
+                            if let Ok(socket) = acceptor.accept(socket).await {
+                                serve(socket, connection, &*script, &log).await;
+                            }
+                        }
+                    }
+                });
+            }
+        });
+        Self { address, ca, seen, task }
+    }
+
+    /// Every request so far.
+    pub fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap().clone()
+    }
+
+    /// A location in a bucket on it.
+    pub fn uri(&self, more: &str) -> String {
+        let scheme = if self.ca.is_some() { "https://localhost" } else { "http://127.0.0.1" };
+        format!("s3://bucket/pre?endpoint={scheme}:{}&region=us-east-1{more}", self.address.port())
+    }
+}
+
+async fn serve(mut socket: impl AsyncRead + AsyncWrite + Unpin, connection: usize, script: &Script, log: &Mutex<Vec<Seen>>) {
+    let mut buffer = Vec::new();
+    for before in 0.. {
+        let Some(seen) = request(&mut socket, &mut buffer, connection, before).await else { return };
+        let reply = script(&seen);
+        log.lock().unwrap().push(seen);
+        match reply {
+            Reply::Say(text) => {
+                if socket.write_all(text.as_bytes()).await.is_err() {
+                    return;
+                }
+                let _: std::io::Result<()> = socket.flush().await;
+            }
+            Reply::SayAndClose(text) => {
+                let _: std::io::Result<()> = socket.write_all(text.as_bytes()).await;
+                let _: std::io::Result<()> = socket.shutdown().await;
+                return;
+            }
+            Reply::Close => return,
+            Reply::Silence => std::future::pending().await,
+        }
+    }
+}
+
+async fn request(
+    socket: &mut (impl AsyncRead + Unpin),
+    buffer: &mut Vec<u8>,
+    connection: usize,
+    before: usize,
+) -> Option<Seen> {
+    let end = loop {
+        if let Some(at) = buffer.windows(4).position(|w| w == b"\r\n\r\n") {
+            break at;
+        }
+        if socket.read_buf(buffer).await.ok()? == 0 {
+            return None;
+        }
+    };
+    let head = String::from_utf8(buffer[..end].to_vec()).unwrap();
+    let mut lines = head.split("\r\n");
+    let mut first = lines.next()?.split(' ');
+    let (method, target) = (first.next()?.to_owned(), first.next()?.to_owned());
+    let headers: Vec<(String, String)> =
+        lines.map(|line| line.split_once(':').unwrap()).map(|(n, v)| (n.to_lowercase(), v.trim().to_owned())).collect();
+    let len: usize = headers.iter().find(|(n, _)| n == "content-length").map_or(0, |(_, v)| v.parse().unwrap());
+    buffer.drain(..end + 4);
+    while buffer.len() < len {
+        if socket.read_buf(buffer).await.ok()? == 0 {
+            return None;
+        }
+    }
+    let body = buffer.drain(..len).collect();
+    Some(Seen { connection, before, method, target, headers, body })
+}
+
+fn certificate() -> (Option<TlsAcceptor>, Option<String>) {
+    let ca_key = rcgen::KeyPair::generate().unwrap();
+    let mut ca = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let ca_text = ca.self_signed(&ca_key).unwrap().pem();
+    let issuer = rcgen::Issuer::new(ca, ca_key);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let leaf = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![leaf.der().clone()], key.into())
+        .unwrap();
+    (Some(TlsAcceptor::from(Arc::new(config))), Some(ca_text))
+}
