@@ -19,6 +19,9 @@ use std::{
 };
 use tokio::sync::{mpsc, oneshot};
 
+/// Kind of the problem that says that another volume begins.
+pub(crate) const OTHER_VOLUME: &str = "other-volume";
+
 /// Volumes below the root that are told apart; a tree of mounts beyond that is noted no further.
 const MOST_VOLUMES: usize = 1000;
 
@@ -155,7 +158,7 @@ impl Gather {
         volumes.push(id.volume);
         self.problems.add(&Problem {
             path: entry.path.clone(),
-            kind: "other-volume".to_owned(),
+            kind: OTHER_VOLUME.to_owned(),
             detail: format!(
                 "another volume ({:#x}) begins here; it was walked too, and the capacity is that of the root's volume",
                 id.volume

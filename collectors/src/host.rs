@@ -38,9 +38,8 @@ impl Traffic {
 
 /// Name, system, processors and memory. What the system does not tell is empty or 0.
 pub(crate) fn host(networks: Vec<Network>) -> Host {
-    let wanted = RefreshKind::nothing()
-        .with_cpu(CpuRefreshKind::nothing())
-        .with_memory(MemoryRefreshKind::nothing().with_ram());
+    let wanted =
+        RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing()).with_memory(MemoryRefreshKind::nothing().with_ram());
     let (cores, memory_bytes) = System::new_with_specifics(wanted).map_or((0, 0), |system| {
         // In a container, the limit is what counts.
         let limit = system.cgroup_limits().map_or(u64::MAX, |limits| limits.total_memory);

@@ -6,6 +6,7 @@
 mod collector;
 mod discover;
 mod error;
+mod follow;
 mod gather;
 mod host;
 mod latency;

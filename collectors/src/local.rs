@@ -45,8 +45,8 @@ impl Collector for LocalCollector {
         let path = self.location.prefix();
         let path = path.to_str().map(|path| format!("/{path}")).unwrap_or_default();
         let disks = Disks::new_with_refreshed_list();
-        let disks = disks.as_ref().map(|disks| disks.list()).unwrap_or_default();
-        let holds = disks.iter().filter(|disk| Path::new(&path).starts_with(disk.mount_point()));
+        let holds =
+            disks.iter().flat_map(|disks| disks.iter()).filter(|disk| Path::new(&path).starts_with(disk.mount_point()));
         if let Some(disk) = holds.max_by_key(|disk| disk.mount_point().as_os_str().len()) {
             details.insert("filesystem".to_owned(), disk.file_system().to_string_lossy().into_owned());
             details.insert("mount-point".to_owned(), disk.mount_point().to_string_lossy().into_owned());

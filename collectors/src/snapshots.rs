@@ -4,6 +4,9 @@ use model::Entry;
 use std::{borrow::Cow, sync::Arc};
 use storage::walk::Exclude;
 
+/// Kind of the problem that says that one was left out.
+pub(crate) const SNAPSHOT: &str = "snapshot";
+
 /// NetApp's NFS and SMB views, and ZFS's (AWS DataSync's documentation recommends to leave out `*/.snapshot`).
 const NAMES: [&[u8]; 3] = [b".snapshot", b"~snapshot", b".zfs"];
 

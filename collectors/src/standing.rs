@@ -69,6 +69,12 @@ impl Standing {
         }
     }
 
+    /// One more run begins.
+    pub(crate) fn taken_up(mut self) -> Self {
+        self.resumed += 1;
+        self
+    }
+
     pub(crate) fn set_frontier(&mut self, frontier: Frontier) {
         let place = |(dir, cursor): (RelPath, Option<Cursor>)| Place { dir, cursor: cursor.map(|cursor| cursor.0) };
         self.places = frontier.into_iter().map(place).collect();

@@ -65,7 +65,8 @@ impl Journal {
     fn sort_segment(&self, segment: &Segment, about: &mut About, sorter: &mut Sorter) -> Result<(), Error> {
         let path = &segment.path;
         let content = self.disk.read(path).map_err(Error::io("read", path))?;
-        let Opened::Good(mut frames, _) = FrameReader::open(path, FileKind::Segment, content)? else {
+        let Opened::Good(mut frames, _) = FrameReader::open(path, FileKind::Segment, Some(segment.first), content)?
+        else {
             return Err(Error::Damaged { file: path.clone(), offset: 0, problem: "the file is cut" });
         };
         let mut value = Vec::new();

@@ -12,7 +12,7 @@ use crate::{
     codec::{self, Flaw, wide},
 };
 use std::{
-    io::{self, BufReader, Read},
+    io::{self, BufRead, BufReader, Read},
     path::{Path, PathBuf},
 };
 
@@ -212,7 +212,8 @@ pub(crate) enum Next {
 pub(crate) enum Opened {
     /// Well: the frames, and the number in the header.
     Good(FrameReader, u64),
-    /// The file ends within the header or the header was never written: nothing in it was ever durable.
+    /// The file ends within or right after a header that was not wholly written: as a header is durable before the
+    /// first record is written, nothing behind it ever was.
     Torn,
 }
 
@@ -232,12 +233,24 @@ impl std::fmt::Debug for FrameReader {
 
 impl FrameReader {
     /// Reads the header. In a segment, frames are expected to count on from its number; in a snapshot from 1.
-    pub fn open(file: &Path, kind: FileKind, from: Box<dyn Read + Send>) -> Result<Opened, Error> {
+    /// `written` is the number that was written to the header, where the caller knows.
+    pub fn open(
+        file: &Path,
+        kind: FileKind,
+        written: Option<u64>,
+        from: Box<dyn Read + Send>,
+    ) -> Result<Opened, Error> {
         let mut from = BufReader::with_capacity(64 << 10, from);
         let mut header = Vec::with_capacity(FILE_HEADER);
         from.by_ref().take(wide(FILE_HEADER)).read_to_end(&mut header).map_err(Error::io("read", file))?;
         let Some(header) = header.first_chunk::<FILE_HEADER>() else { return Ok(Opened::Torn) };
-        if header.iter().all(|byte| *byte == 0) {
+        let whole = written.map(|number| file_header(kind, number));
+        let ends = from.fill_buf().map_err(Error::io("read", file))?.is_empty();
+        if let Some(whole) = whole
+            && ends
+            && *header != whole
+            && header.iter().zip(whole).all(|(is, should)| *is == 0 || *is == should)
+        {
             return Ok(Opened::Torn);
         }
         if header[..8] != kind.magic() {

@@ -319,7 +319,7 @@ impl Journal {
         let path = &segment.path;
         let content = self.disk.read(path).map_err(Error::io("read", path))?;
         let damaged = |offset, problem| Error::Damaged { file: path.clone(), offset, problem };
-        let mut frames = match FrameReader::open(path, FileKind::Segment, content)? {
+        let mut frames = match FrameReader::open(path, FileKind::Segment, Some(segment.first), content)? {
             Opened::Good(frames, first) if first == segment.first => frames,
             Opened::Good(..) => return Err(damaged(0, "its header belongs to another segment")),
             // The header is durable before the first record is written.

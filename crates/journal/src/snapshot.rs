@@ -48,7 +48,7 @@ impl Snapshot {
         let content = disk.read(file).map_err(Error::io("read", file))?;
         // A snapshot gets its name when it is whole and durable, so a torn one is damage.
         let cut = |offset| Error::Damaged { file: file.to_owned(), offset, problem: "the file is cut" };
-        let (mut from, folded) = match FrameReader::open(file, FileKind::Snapshot, content)? {
+        let (mut from, folded) = match FrameReader::open(file, FileKind::Snapshot, None, content)? {
             Opened::Good(from, folded) => (from, folded),
             Opened::Torn => return Err(cut(0)),
         };

@@ -29,8 +29,8 @@ pub(super) fn write(page: &mut Page, id: &str, profile: &Profile) {
             groups(page, "By top directory", "directory", &profile.by_top_directory);
             groups(page, "By extension", "extension", &profile.by_extension);
             groups(page, "By owner", "owner", &profile.by_owner);
-            largest_files(page, profile);
         });
+        largest_files(page, profile);
         directories(page, &profile.largest_directories);
         shape(page, id, profile);
     }
@@ -186,15 +186,17 @@ fn largest_files(page: &mut Page, profile: &Profile) {
         let figure = Figure { text: figures::bytes(file.size_bytes), share: Share::of(file.size_bytes, most) };
         (Label::Path(visible::path(&file.path)), vec![figure])
     });
-    Distribution {
-        caption: "Largest files",
-        how: "measured",
-        label: "file",
-        columns: &["bytes"],
-        rows: rows.collect(),
-        rest: rest(files.len(), "in profile.json"),
-    }
-    .write(page);
+    page.element("div", &[("class", "block")], |page| {
+        Distribution {
+            caption: "Largest files",
+            how: "measured",
+            label: "file",
+            columns: &["bytes"],
+            rows: rows.collect(),
+            rest: rest(files.len(), "in profile.json"),
+        }
+        .write(page);
+    });
 }
 
 fn directories(page: &mut Page, uses: &[DirectoryUse]) {

@@ -8,6 +8,8 @@ use comfy_table::{
 const USUAL_WIDTH: u16 = 80;
 /// Below this a table cannot be laid out in a way that is of use to anybody.
 const LEAST_WIDTH: u16 = 40;
+/// Columns that a text gets at least.
+const LEAST_TEXT: u16 = 16;
 /// A rule under the header and nothing else: what remains when it is pasted into a ticket is still a table.
 const RULED: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
@@ -20,6 +22,16 @@ pub(super) enum Column {
     Figure(&'static str),
     /// A bar or a word, at the left of its column, that must not be broken.
     Fixed(&'static str),
+}
+
+/// Is there room for every figure in one line beside the least that each text needs?
+fn fits(contents: &[u16], columns: &[Column], width: u16) -> bool {
+    let needed = contents.iter().zip(columns).map(|(content, column)| match column {
+        // A blank on both sides, and one for the rule between columns that is not drawn.
+        Column::Text(_) => (*content).min(LEAST_TEXT).saturating_add(3),
+        Column::Figure(_) | Column::Fixed(_) => content.saturating_add(3),
+    });
+    needed.fold(0, u16::saturating_add).saturating_sub(2) <= width
 }
 
 /// Text that grows downwards.
@@ -89,14 +101,21 @@ impl Sheet {
         for row in rows {
             table.add_row(Row::from(row));
         }
-        for (index, column) in columns.iter().enumerate() {
+        let contents = table.column_max_content_widths();
+        let keep_figures = fits(&contents, columns, self.width);
+        for ((index, column), content) in columns.iter().enumerate().zip(contents) {
             let Some(laid_out) = table.column_mut(index) else { continue };
-            laid_out.set_padding(if index == 0 { (0, 1) } else { (1, 1) });
+            let padding = if index == 0 { (0, 1) } else { (1, 1) };
+            laid_out.set_padding(padding);
+            let least = Width::Fixed(content.min(LEAST_TEXT).saturating_add(padding.0 + padding.1));
             match column {
-                Column::Text(_) => laid_out.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(16))),
+                Column::Text(_) => laid_out.set_constraint(ColumnConstraint::LowerBoundary(least)),
                 Column::Figure(_) => {
                     laid_out.set_cell_alignment(CellAlignment::Right);
-                    laid_out.set_constraint(ColumnConstraint::ContentWidth)
+                    if keep_figures {
+                        laid_out.set_constraint(ColumnConstraint::ContentWidth);
+                    }
+                    laid_out
                 }
                 Column::Fixed(_) => laid_out.set_constraint(ColumnConstraint::ContentWidth),
             };

@@ -290,6 +290,10 @@ pub fn empty_profile() -> Profile {
     }
 }
 
+fn cents(usd: f64) -> f64 {
+    (usd * 100.0).round() / 100.0
+}
+
 fn cost(lines: &[(&str, f64, &str, f64)]) -> MonthlyCost {
     let lines: Vec<_> = lines
         .iter()
@@ -298,12 +302,12 @@ fn cost(lines: &[(&str, f64, &str, f64)]) -> MonthlyCost {
             quantity: *quantity,
             unit: (*unit).into(),
             unit_usd: *unit_usd,
-            usd: Money(quantity * unit_usd),
+            usd: Money(cents(quantity * unit_usd)),
             source: "AWS pricing feed, 2025-10-22".into(),
         })
         .collect();
     MonthlyCost {
-        total_usd: Money(lines.iter().map(|line| line.usd.0).sum()),
+        total_usd: Money(cents(lines.iter().map(|line| line.usd.0).sum())),
         currency: "USD".into(),
         region: "us-east-1".into(),
         as_of: "2025-10-22".into(),

@@ -1,6 +1,8 @@
 //! What only a disk can show: links out of the root, cursors that outlive the process, what a crash
 //! leaves, metadata as another program sees it.
 
+#![allow(clippy::unwrap_used)] // not only in the tests themselves, also in what they share
+
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
 use longshore_driver_local::{LocalOptions, LocalStore};

@@ -4,8 +4,8 @@
 //! over 64 MiB. One line each on stdout with the wall time, the rate, and the CPU seconds of this process.
 #![allow(clippy::print_stdout)] // the table is what this program is for
 
-use longshore_driver_nfs::{NfsOptions, NfsStore};
 use futures::{StreamExt as _, stream};
+use longshore_driver_nfs::{NfsOptions, NfsStore};
 use model::{Entry, Facets, Location};
 use std::{error::Error, num::NonZeroUsize, sync::Arc, time::Instant};
 use storage::{
@@ -39,7 +39,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
         timer.print(width, "walk", entries.len(), "entries");
 
-        let files = |sizes: std::ops::Range<u64>| entries.iter().filter(move |e| e.kind.is_file() && sizes.contains(&e.stamp.size));
+        let files = |sizes: std::ops::Range<u64>| {
+            entries.iter().filter(move |e| e.kind.is_file() && sizes.contains(&e.stamp.size))
+        };
         let small: Vec<&Entry> = files(1..(64 << 10)).collect();
         let timer = Timer::start();
         let bytes = read_all(&store, &small, width * 2).await?;
@@ -57,7 +59,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 async fn read_all(store: &Arc<NfsStore>, files: &[&Entry], together: usize) -> storage::Result<usize> {
     let reads = files.iter().map(|entry| {
         let (store, path) = (store.clone(), entry.path.clone());
-        let spec = ReadSpec { if_stamp: Some(entry.stamp.clone()), locator: entry.locator.clone(), ..ReadSpec::default() };
+        let spec =
+            ReadSpec { if_stamp: Some(entry.stamp.clone()), locator: entry.locator.clone(), ..ReadSpec::default() };
         async move {
             match store.read(&path, spec).await?.body {
                 Body::Whole(data) => Ok(data.len()),
@@ -93,7 +96,9 @@ impl Timer {
         let wall = self.since.elapsed().as_secs_f64();
         let rate = f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / wall;
         let cpu = cpu_seconds() - self.cpu;
-        println!("{connections} connections  {what:5}  {count:7} {unit:7}  {wall:6.2} s  {rate:8.0} {unit}/s  cpu {cpu:.2} s");
+        println!(
+            "{connections} connections  {what:5}  {count:7} {unit:7}  {wall:6.2} s  {rate:8.0} {unit}/s  cpu {cpu:.2} s"
+        );
     }
 }
 

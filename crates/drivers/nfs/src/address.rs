@@ -12,6 +12,8 @@ use storage::{Error, ErrorKind, Result};
 /// Most further groups that AUTH_SYS carries (RFC 5531, appendix A: `gids<16>`).
 const MAX_AUX_GIDS: usize = 16;
 
+const FORM: &str = "write `nfs://host[:port]/export/dir`, with `?mountport=`, `?port=`, `?uid=`, `?gid=` where needed";
+
 /// Where to connect and as whom.
 #[derive(Clone, Debug)]
 pub(crate) struct Address {
@@ -28,8 +30,8 @@ pub(crate) struct Address {
 
 impl Address {
     pub fn new(location: &Location, options: &NfsOptions) -> Result<Self> {
-        let invalid = |why: String, hint: &str| Err(Error::new(ErrorKind::Invalid, "use the location").because(why).hint(hint));
-        const FORM: &str = "write `nfs://host[:port]/export/dir`, with `?mountport=`, `?port=`, `?uid=`, `?gid=` where needed";
+        let invalid =
+            |why: String, hint: &str| Err(Error::new(ErrorKind::Invalid, "use the location").because(why).hint(hint));
         if location.scheme() != "nfs" {
             return invalid(format!("`{}` is not the scheme of NFS", location.scheme()), FORM);
         }
@@ -60,7 +62,10 @@ impl Address {
         }
         if options.aux_gids.len() > MAX_AUX_GIDS {
             let why = format!("{} further groups are given", options.aux_gids.len());
-            return invalid(why, "AUTH_SYS carries at most 16 further groups: leave out those that the share does not need");
+            return invalid(
+                why,
+                "AUTH_SYS carries at most 16 further groups: leave out those that the share does not need",
+            );
         }
         let path = location.path();
         let end = path.iter().rposition(|b| *b != b'/').map_or(0, |at| at + 1);

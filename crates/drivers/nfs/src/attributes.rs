@@ -65,7 +65,7 @@ fn metadata(attributes: &fattr3) -> Metadata {
 /// NFSv3 counts seconds in an *unsigned* 32-bit number (RFC 1813, section 2.6): 1970 to 2106. What a server
 /// holds from before 1970 wraps round and arrives 136 years late (1960 as 2096), and nothing on the wire
 /// tells the two apart.
-fn timestamp(time: nfstime3) -> Timestamp {
+pub(crate) fn timestamp(time: nfstime3) -> Timestamp {
     Timestamp { secs: i64::from(time.seconds), nanos: time.nseconds.min(999_999_999) }
 }
 

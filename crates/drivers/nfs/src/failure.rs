@@ -11,7 +11,8 @@ const JUKEBOX_PAUSE: Duration = Duration::from_secs(5);
 
 const AUTH_HINT: &str = "the server does not take AUTH_SYS from here: it may want Kerberos (`sec=krb5`), or a connection \
                          from a port below 1024 (run as root)";
-const DENIED_HINT: &str = "read as a user who may (`?uid=&gid=`), or as root of an export with `no_root_squash` for this host";
+const DENIED_HINT: &str =
+    "read as a user who may (`?uid=&gid=`), or as root of an export with `no_root_squash` for this host";
 
 /// Why there is no answer, or what it says.
 #[derive(Debug)]
@@ -148,11 +149,12 @@ fn of_rpc(error: &RpcError, op: &'static str) -> Error {
         }
         RpcError::Auth(auth_stat::AUTH_OK) => Error::new(ErrorKind::Unexpected, op),
         RpcError::Auth(_) => Error::new(ErrorKind::Unauthenticated, op).hint(AUTH_HINT),
-        RpcError::ProgUnavail | RpcError::ProgMismatch { .. } | RpcError::RpcMismatch { .. } | RpcError::ProcUnavail => {
-            Error::new(ErrorKind::Unsupported, op)
-                .with_reach(Reach::Location)
-                .hint("this server, or this port, does not serve NFSv3: check `?port=&mountport=` and the server's versions")
-        }
+        RpcError::ProgUnavail
+        | RpcError::ProgMismatch { .. }
+        | RpcError::RpcMismatch { .. }
+        | RpcError::ProcUnavail => Error::new(ErrorKind::Unsupported, op).with_reach(Reach::Location).hint(
+            "this server, or this port, does not serve NFSv3: check `?port=&mountport=` and the server's versions",
+        ),
         RpcError::SystemErr => Error::new(ErrorKind::Unexpected, op).with_retry(Retry::Backoff),
         RpcError::Xdr(_) | RpcError::WrongLength | RpcError::NotFullyParsed { .. } | RpcError::GarbageArgs => {
             Error::new(ErrorKind::Unexpected, op)
@@ -197,7 +199,10 @@ mod tests {
     fn a_broken_connection_may_be_tried_again_and_is_not_kept() {
         let broken = || Failure::Rpc(RpcError::Io(io::ErrorKind::ConnectionReset.into()));
         assert!(!broken().leaves_connection_clean());
-        assert_eq!((broken().error("read").kind(), broken().error("read").retry()), (ErrorKind::Disconnected, Retry::Backoff));
+        assert_eq!(
+            (broken().error("read").kind(), broken().error("read").retry()),
+            (ErrorKind::Disconnected, Retry::Backoff)
+        );
         let slow = Failure::Timeout(Duration::from_secs(1));
         assert!(!slow.leaves_connection_clean());
         assert_eq!(slow.error("read").kind(), ErrorKind::Timeout);

@@ -12,8 +12,8 @@ use bytes::Bytes;
 use model::RelPath;
 use nfs3_types::{
     nfs3::{
-        FSINFO3args, FSINFO3res, GETATTR3args, GETATTR3res, LOOKUP3args, LOOKUP3res, NFS_PROGRAM, Nfs3Option, PATHCONF3args,
-        PATHCONF3res, diropargs3, fattr3, filename3, ftype3, nfs_fh3, nfsstat3,
+        FSINFO3args, FSINFO3res, GETATTR3args, GETATTR3res, LOOKUP3args, LOOKUP3res, NFS_PROGRAM, Nfs3Option,
+        PATHCONF3args, PATHCONF3res, diropargs3, fattr3, filename3, ftype3, nfs_fh3, nfsstat3,
     },
     rpc::opaque_auth,
     xdr_codec::Opaque,
@@ -64,7 +64,10 @@ impl Share {
         }
         let limits = pool.nfs::<FSINFO3res>(NFS_PROGRAM::NFSPROC3_FSINFO, &FSINFO3args::from(wire_handle(&root))).await;
         let limits = limits.map_err(|f| unusable(f, OP, &mounted))?;
-        let names = pool.nfs::<PATHCONF3res>(NFS_PROGRAM::NFSPROC3_PATHCONF, &PATHCONF3args::from(wire_handle(&root))).await.ok();
+        let names = pool
+            .nfs::<PATHCONF3res>(NFS_PROGRAM::NFSPROC3_PATHCONF, &PATHCONF3args::from(wire_handle(&root)))
+            .await
+            .ok();
         let at = (mounted.nfs, mounted.export, mounted.auth_flavors);
         let identity = Identity::new(at, attributes.fsid, &limits, names.as_ref());
         let share = Self {

@@ -49,7 +49,12 @@ pub struct Identity {
 }
 
 impl Identity {
-    pub(crate) fn new(at: (SocketAddr, Bytes, Vec<u32>), volume: u64, fs: &FSINFO3resok, path: Option<&PATHCONF3resok>) -> Self {
+    pub(crate) fn new(
+        at: (SocketAddr, Bytes, Vec<u32>),
+        volume: u64,
+        fs: &FSINFO3resok,
+        path: Option<&PATHCONF3resok>,
+    ) -> Self {
         let (server, export, auth_flavors) = at;
         Self {
             server,

@@ -6,11 +6,11 @@ use crate::{
     handles::{Share, Shared, check_names, getattr, lookup, wire_handle},
 };
 use bytes::Bytes;
-use futures::{StreamExt as _, stream, stream::BoxStream};
+use futures::{StreamExt as _, TryStreamExt as _, stream, stream::BoxStream};
 use model::{Entry, Facets, Kind, RelPath};
 use nfs3_types::nfs3::{
-    NFS_PROGRAM, Nfs3Option, READDIR3args, READDIR3res, READDIRPLUS3args, READDIRPLUS3res, READLINK3args, READLINK3res, cookieverf3,
-    fattr3, nfsstat3,
+    NFS_PROGRAM, Nfs3Option, READDIR3args, READDIR3res, READDIRPLUS3args, READDIRPLUS3res, READLINK3args, READLINK3res,
+    cookieverf3, fattr3, nfsstat3,
 };
 use std::sync::atomic::Ordering;
 use storage::{Cursor, Error, ErrorKind, ListSpec, Page, Result};
@@ -18,8 +18,8 @@ use storage::{Cursor, Error, ErrorKind, ListSpec, Page, Result};
 const OP: &str = "list";
 
 /// Pages of `dir`.
-pub(crate) fn list(share: Shared, dir: &RelPath, spec: ListSpec) -> BoxStream<'static, Result<Page>> {
-    let start = Listing::start(share, dir, &spec).map(Some);
+pub(crate) fn list(share: Shared, dir: &RelPath, spec: &ListSpec) -> BoxStream<'static, Result<Page>> {
+    let start = Listing::start(share, dir, spec).map(Some);
     stream::unfold(start, |state| async move {
         match state {
             Ok(None) => None,
@@ -74,8 +74,9 @@ impl Listing {
         }
         let place = match &spec.from {
             None => Place { cookie: 0, verifier: [0; 8], dir: Bytes::new() },
-            Some(cursor) => Place::from_cursor(cursor)
-                .ok_or_else(|| Error::new(ErrorKind::Changed, OP).at(dir).because("the cursor is not one of this driver"))?,
+            Some(cursor) => Place::from_cursor(cursor).ok_or_else(|| {
+                Error::new(ErrorKind::Changed, OP).at(dir).because("the cursor is not one of this driver")
+            })?,
         };
         Ok(Self { share, dir: dir.clone(), want: spec.want, place })
     }
@@ -97,7 +98,9 @@ impl Listing {
         let next = match raw.entries.last() {
             _ if raw.end => None,
             None => return Err(broken("the server sent a page without entries that is not the last")),
-            Some(last) if last.cookie == self.place.cookie => return Err(broken("the server sends the same page again and again")),
+            Some(last) if last.cookie == self.place.cookie => {
+                return Err(broken("the server sends the same page again and again"));
+            }
             Some(last) => Some(Place { cookie: last.cookie, verifier: raw.verifier, dir: self.place.dir.clone() }),
         };
         if raw.entries.iter().any(|entry| entry.name.is_empty() || entry.name.iter().any(|b| matches!(b, 0 | b'/'))) {
@@ -129,69 +132,67 @@ impl Listing {
     /// Entries with everything that the page left out: attributes and handles by LOOKUP, targets of links by
     /// READLINK, several at a time. What vanished meanwhile is left out.
     async fn complete(&self, raw: Vec<Raw>) -> Result<Vec<Entry>> {
-        let mut entries = Vec::with_capacity(raw.len());
-        let mut incomplete = Vec::new();
-        for Raw { name, handle, attributes, .. } in raw {
-            if matches!(name.as_slice(), b"." | b"..") {
-                continue;
-            }
-            let path = self.dir.join(&name);
-            match (handle, attributes) {
-                (Some(handle), Some(attributes)) => {
-                    let entry = attributes::entry(path, handle, &attributes, self.want);
-                    match entry.kind {
-                        Kind::Dir => self.share.remember(entry.path.clone(), entry.locator.clone().unwrap_or_default()),
-                        Kind::Symlink { .. } => incomplete.push(entries.len()),
-                        Kind::File | Kind::Special(_) => {}
-                    }
-                    entries.push(Ok(entry));
-                }
-                (handle, _) => {
-                    incomplete.push(entries.len());
-                    entries.push(Err((path, handle)));
-                }
-            }
+        let listed = raw.into_iter().filter(|raw| !matches!(raw.name.as_slice(), b"." | b".."));
+        let items: Vec<Item> = listed.map(|raw| self.item(raw)).collect();
+        if items.iter().all(|item| matches!(item, Item::Whole(_))) {
+            let whole =
+                items.into_iter().filter_map(|item| if let Item::Whole(entry) = item { Some(entry) } else { None });
+            return Ok(whole.collect());
         }
-        let mut entries: Vec<_> = entries.into_iter().map(Some).collect();
-        let width = self.share.pool.width();
-        let tasks: Vec<_> = incomplete.into_iter().map(|at| (at, entries[at].take())).collect();
-        let mut completed = stream::iter(tasks)
-            .map(|(at, entry)| async move { (at, self.completed(entry.expect("taken once")).await) })
-            .buffer_unordered(width);
-        while let Some((at, entry)) = completed.next().await {
-            entries[at] = entry?.map(Ok);
+        let completed = stream::iter(items).map(|item| self.completed(item)).buffered(self.share.pool.width());
+        completed.try_filter_map(|entry| std::future::ready(Ok(entry))).try_collect().await
+    }
+
+    fn item(&self, raw: Raw) -> Item {
+        let path = self.dir.join(&raw.name);
+        let (Some(handle), Some(attributes)) = (&raw.handle, &raw.attributes) else {
+            return Item::Bare(path, raw.handle);
+        };
+        let entry = attributes::entry(path, handle.clone(), attributes, self.want);
+        match entry.kind {
+            Kind::Symlink { .. } => return Item::Link(entry),
+            Kind::Dir => self.share.remember(entry.path.clone(), handle.clone()),
+            Kind::File | Kind::Special(_) => {}
         }
-        drop(completed);
-        Ok(entries.into_iter().flatten().filter_map(std::result::Result::ok).collect())
+        Item::Whole(entry)
     }
 
     /// One entry with everything; `None` when it is gone.
-    async fn completed(&self, entry: Result<Entry, (RelPath, Option<Bytes>)>) -> Result<Option<Entry>> {
-        let path = match &entry {
-            Ok(entry) => entry.path.clone(),
-            Err((path, _)) => path.clone(),
+    async fn completed(&self, item: Item) -> Result<Option<Entry>> {
+        let (path, entry) = match item {
+            Item::Whole(entry) => return Ok(Some(entry)),
+            Item::Link(entry) => (entry.path.clone(), self.with_target(entry).await),
+            Item::Bare(path, handle) => (path.clone(), self.looked_up(path, handle).await),
         };
-        let done = async {
-            let mut entry = match entry {
-                Ok(entry) => entry,
-                Err((path, handle)) => {
-                    let (handle, attributes) = match handle {
-                        Some(handle) => (handle.clone(), getattr(&self.share.pool, &handle).await?),
-                        None => lookup(&self.share.pool, self.place.dir.clone(), path.file_name()).await?,
-                    };
-                    attributes::entry(path, handle, &attributes, self.want)
-                }
-            };
-            add_link_target(&self.share, &mut entry).await?;
-            Ok(entry)
-        };
-        match done.await {
+        match entry {
             Ok(entry) => Ok(Some(entry)),
             Err(failure) if failure.is_stale() => Ok(None),
             Err(Failure::Status(nfsstat3::NFS3ERR_NOENT)) => Ok(None),
             Err(failure) => Err(self.share.error(failure, OP, &path)),
         }
     }
+
+    async fn with_target(&self, mut entry: Entry) -> Result<Entry, Failure> {
+        add_link_target(&self.share, &mut entry).await?;
+        Ok(entry)
+    }
+
+    async fn looked_up(&self, path: RelPath, handle: Option<Bytes>) -> Result<Entry, Failure> {
+        let (handle, attributes) = match handle {
+            Some(handle) => (handle.clone(), getattr(&self.share.pool, &handle).await?),
+            None => lookup(&self.share.pool, self.place.dir.clone(), path.file_name()).await?,
+        };
+        self.with_target(attributes::entry(path, handle, &attributes, self.want)).await
+    }
+}
+
+/// A listed name and what is still to be asked.
+enum Item {
+    Whole(Entry),
+    /// A symbolic link without its target.
+    Link(Entry),
+    /// A name without attributes, or without a handle.
+    Bare(RelPath, Option<Bytes>),
 }
 
 /// Asks where a symbolic link points; nothing to do for anything else.

@@ -40,7 +40,9 @@ pub async fn list_exports(location: &Location, options: &NfsOptions) -> Result<V
     let address = Address::new(location, options)?;
     let manner = Manner::new(options);
     let server = Server::find(&address, &manner).await?;
-    exports_of(&manner, server.mount, &address.credential(&options.aux_gids)).await.map_err(|f| f.error("list the exports"))
+    exports_of(&manner, server.mount, &address.credential(&options.aux_gids))
+        .await
+        .map_err(|f| f.error("list the exports"))
 }
 
 pub(crate) async fn exports_of(
@@ -92,7 +94,8 @@ pub(crate) async fn mount(address: &Address, manner: &Manner, credential: &opaqu
 /// The refusal of the location's own path, with what the server would have given instead.
 fn refused(refusal: Failure, address: &Address, exports: &[Export]) -> Error {
     let not_an_export = !exports.iter().any(|export| strip(&address.path, &export.path).is_some());
-    let listed: Vec<String> = exports.iter().map(|export| format!("`{}`", RelPath::from_bytes(export.path.clone()))).collect();
+    let listed: Vec<String> =
+        exports.iter().map(|export| format!("`{}`", RelPath::from_bytes(export.path.clone()))).collect();
     // Servers answer "no such path", "access denied" or "not a directory" alike for what they do not export.
     let missing = matches!(
         refusal,
@@ -102,7 +105,9 @@ fn refused(refusal: Failure, address: &Address, exports: &[Export]) -> Error {
     let error = if missing && not_an_export { Error::new(ErrorKind::NotFound, OP) } else { refusal.error(OP) };
     let error = error.with_reach(Reach::Location).because(cause);
     match (not_an_export, listed.is_empty()) {
-        (true, true) => error.hint("the server shows no exports to this host: check the path and the server's export rules"),
+        (true, true) => {
+            error.hint("the server shows no exports to this host: check the path and the server's export rules")
+        }
         (true, false) => {
             error.hint(format!("it is none of what the server exports to this host: {}", listed.join(", ")))
         }
@@ -146,10 +151,10 @@ impl Server {
     }
 
     async fn at(server: IpAddr, address: &Address, manner: &Manner) -> Result<Self, Failure> {
-        let mount_port = match (address.mount_port, address.port) {
-            (Some(port), _) => port,
-            (None, known) => match (manner.port_of(server, mount::PROGRAM, "MOUNT").await, known) {
-                (Ok(port), _) => port,
+        let mount_port = match address.mount_port {
+            Some(port) => port,
+            None => match (manner.port_of(server, mount::PROGRAM, "MOUNT").await, address.port) {
+                (Ok(found), _) => found,
                 // Servers without a portmapper often serve both programs on one port.
                 (Err(Failure::Connect(_)), Some(port)) => port,
                 (Err(failure), _) => return Err(failure),
@@ -227,7 +232,8 @@ mod tests {
 
     #[test]
     fn every_directory_above_a_path_is_tried() {
-        let above = |path: &str| ancestors(path.as_bytes()).map(|p| String::from_utf8(p.to_vec()).unwrap()).collect::<Vec<_>>();
+        let above =
+            |path: &str| ancestors(path.as_bytes()).map(|p| String::from_utf8(p.to_vec()).unwrap()).collect::<Vec<_>>();
         assert_eq!(above("/a/b/c"), ["/", "/a", "/a/b"]);
         assert_eq!(above("/"), Vec::<String>::new());
     }

@@ -45,7 +45,7 @@ impl Default for NfsOptions {
             aux_gids: Vec::new(),
             connections: const { NonZeroUsize::new(8).expect("8 is not 0") },
             connect_timeout: Duration::from_secs(10),
-            request_timeout: Duration::from_secs(60),
+            request_timeout: Duration::from_mins(1),
             privileged_port: PrivilegedPort::Auto,
             probe: Arc::new(NoProbe),
         }

@@ -56,7 +56,10 @@ impl Manner {
 
     /// Sends one call and waits for its answer, no longer than the request timeout. A panic of the client
     /// crate ends here.
-    pub async fn answer<T, E: Into<Failure>>(&self, call: impl Future<Output = Result<T, E>> + Send) -> Result<T, Failure> {
+    pub async fn answer<T, E: Into<Failure>>(
+        &self,
+        call: impl Future<Output = Result<T, E>> + Send,
+    ) -> Result<T, Failure> {
         match tokio::time::timeout(self.request_timeout, AssertUnwindSafe(call).catch_unwind()).await {
             Ok(Ok(answer)) => answer.map_err(Into::into),
             Ok(Err(_panic)) => Err(Failure::Panicked),
@@ -131,12 +134,7 @@ impl fmt::Debug for Pool {
 }
 
 impl Pool {
-    pub fn new(
-        manner: Manner,
-        credential: opaque_auth<'static>,
-        server: SocketAddr,
-        port_may_move: bool,
-    ) -> Self {
+    pub fn new(manner: Manner, credential: opaque_auth<'static>, server: SocketAddr, port_may_move: bool) -> Self {
         let state = Mutex::new(State { server, idle: Vec::new() });
         let slots = Semaphore::new(manner.connections);
         Self { manner, credential, port_may_move, slots, state }

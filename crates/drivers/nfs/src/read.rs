@@ -8,7 +8,7 @@ use crate::{
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt as _, stream, stream::BoxStream};
 use model::{RelPath, Stamp};
-use nfs3_types::nfs3::{NFS_PROGRAM, NFS3_FHSIZE, Nfs3Option, READ3args, READ3res, fattr3, ftype3};
+use nfs3_types::nfs3::{NFS_PROGRAM, NFS3_FHSIZE, Nfs3Option, READ3args, READ3res, fattr3, ftype3, nfstime3};
 use std::{ops::Range, sync::Arc};
 use storage::{Body, Error, ErrorKind, ReadSpec, Reading, Result};
 use tokio_util::task::AbortOnDropHandle;
@@ -30,11 +30,17 @@ pub(crate) async fn read(share: &Shared, path: &RelPath, spec: ReadSpec) -> Resu
         },
         answer => answer,
     };
-    let First { handle, attributes, piece, wanted } = first.map_err(|failure| share.error(failure, OP, path))?;
+    let First { handle, attributes, accessed, piece, wanted } =
+        first.map_err(|failure| share.error(failure, OP, path))?;
     if attributes.type_ != ftype3::NF3REG {
-        return Err(Error::new(ErrorKind::Invalid, OP).at(path).because(format!("it is {}, not a file", attributes.type_)));
+        return Err(Error::new(ErrorKind::Invalid, OP)
+            .at(path)
+            .because(format!("it is {}, not a file", attributes.type_)));
     }
-    let entry = attributes::entry(path.clone(), handle.clone(), &attributes, spec.want);
+    let mut entry = attributes::entry(path.clone(), handle.clone(), &attributes, spec.want);
+    if let Some(meta) = &mut entry.meta {
+        meta.atime = accessed.map(attributes::timestamp);
+    }
     if spec.if_stamp.as_ref().is_some_and(|stamp| !same_content(stamp, &entry.stamp)) {
         return Err(changed(path, "it is no longer what was listed"));
     }
@@ -52,6 +58,9 @@ pub(crate) async fn read(share: &Shared, path: &RelPath, spec: ReadSpec) -> Resu
 struct First {
     handle: Bytes,
     attributes: fattr3,
+    /// When it was last read before us. After a READ the attributes tell the time of that READ, which is no
+    /// fact about the file; a caller with a locator knows the time from the listing that gave it.
+    accessed: Option<nfstime3>,
     /// Content from the start of `wanted`, and whether the file ends after it.
     piece: Piece,
     /// The range that was asked for, not yet cut at the end of the file.
@@ -66,12 +75,11 @@ struct Piece {
 
 async fn begin(share: &Share, path: &RelPath, locator: Option<Bytes>, spec: &ReadSpec) -> Result<First, Failure> {
     let wanted = spec.range.clone().unwrap_or(0..u64::MAX);
-    let (handle, known) = match locator {
-        Some(handle) => (handle, None),
-        None => {
-            let (handle, attributes) = share.find(path).await?;
-            (handle, Some(attributes))
-        }
+    let (handle, known) = if let Some(handle) = locator {
+        (handle, None)
+    } else {
+        let (handle, attributes) = share.find(path).await?;
+        (handle, Some(attributes))
     };
     let size = known.as_ref().map(|a| a.size).or(spec.if_stamp.as_ref().map(|stamp| stamp.size));
     let expected = wanted.end.min(size.unwrap_or(u64::MAX)).saturating_sub(wanted.start);
@@ -82,10 +90,12 @@ async fn begin(share: &Share, path: &RelPath, locator: Option<Bytes>, spec: &Rea
             Some(attributes) => attributes,
             None => getattr(&share.pool, &handle).await?,
         };
-        return Ok(First { handle, attributes, piece: Piece::default(), wanted });
+        let accessed = Some(attributes.atime);
+        return Ok(First { handle, attributes, accessed, piece: Piece::default(), wanted });
     }
     let (piece, attributes) = read_once(share, &handle, wanted.start, expected).await?;
-    Ok(First { handle, attributes, piece, wanted })
+    let accessed = known.map(|before| before.atime);
+    Ok(First { handle, attributes, accessed, piece, wanted })
 }
 
 /// One READ of at most `len` bytes, with the attributes after it.
@@ -131,7 +141,8 @@ impl Rest {
         let step = u64::from(self.share.read_size);
         let end = wanted.end;
         let file = Arc::new(self);
-        let starts = std::iter::successors(Some(wanted.start), move |at| at.checked_add(step)).take_while(move |at| *at < end);
+        let starts =
+            std::iter::successors(Some(wanted.start), move |at| at.checked_add(step)).take_while(move |at| *at < end);
         stream::iter(starts)
             .map(move |at| {
                 let file = file.clone();
@@ -178,7 +189,9 @@ impl Rest {
             return Ok(parts.swap_remove(0));
         }
         let mut joined = BytesMut::with_capacity(parts.iter().map(Bytes::len).sum());
-        parts.iter().for_each(|part| joined.extend_from_slice(part));
+        for part in &parts {
+            joined.extend_from_slice(part);
+        }
         Ok(joined.freeze())
     }
 

@@ -15,7 +15,10 @@ use futures::stream::BoxStream;
 use model::{Entry, Facets, Location, NameRules, RelPath};
 use nfs3_types::nfs3::{FSSTAT3args, FSSTAT3res, FSSTAT3resok, NFS_PROGRAM};
 use std::{fmt, num::NonZeroU32, sync::Arc};
-use storage::{Capabilities, ListOrder, ListSpec, MetaWrite, NodeKinds, Page, PartRules, Publish, ReadSpec, Reading, Result, Source, Usage};
+use storage::{
+    Capabilities, ListOrder, ListSpec, MetaWrite, NodeKinds, Page, PartRules, Publish, ReadSpec, Reading, Result,
+    Source, Usage,
+};
 
 /// A directory of an NFSv3 export, read only. Cheap to clone; clones share the connections.
 #[derive(Clone)]
@@ -82,7 +85,7 @@ impl Source for NfsStore {
     }
 
     fn list(&self, dir: &RelPath, spec: ListSpec) -> BoxStream<'static, Result<Page>> {
-        list::list(self.share.clone(), dir, spec)
+        list::list(self.share.clone(), dir, &spec)
     }
 
     async fn stat(&self, path: &RelPath, want: Facets) -> Result<Entry> {

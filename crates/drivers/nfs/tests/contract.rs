@@ -1,8 +1,8 @@
 //! The reading half of the contract against a real server: `LONGSHORE_TEST_NFS` is its URI, and
 //! `LONGSHORE_TEST_NFS_DIR` the exported directory on this machine, which the local driver fills.
 
-use libtest_mimic::Arguments;
 use driver_local::{LocalOptions, LocalStore};
+use libtest_mimic::Arguments;
 use longshore_driver_nfs::{NfsOptions, NfsStore};
 use model::Location;
 use std::{env, num::NonZeroUsize, os::unix::ffi::OsStringExt as _, process::ExitCode, sync::Arc};

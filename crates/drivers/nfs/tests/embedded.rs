@@ -40,7 +40,11 @@ fn start(address: &str) -> (u16, Runtime) {
 }
 
 async fn check(store: &NfsStore) {
-    let pages: Vec<_> = store.list(&"docs".into(), ListSpec { want: Facets::POSIX, ..ListSpec::default() }).try_collect().await.unwrap();
+    let pages: Vec<_> = store
+        .list(&"docs".into(), ListSpec { want: Facets::POSIX, ..ListSpec::default() })
+        .try_collect()
+        .await
+        .unwrap();
     let entries: Vec<_> = pages.into_iter().flat_map(|page| page.entries).collect();
     assert_eq!(entries.len(), 501);
     for (path, content) in [("docs/file-77", b"content 77".to_vec()), ("docs/big", vec![7; 3 << 20])] {

@@ -28,10 +28,12 @@ use tokio::runtime::Runtime;
 /// Set for the copy of this program that runs in a rig of its own.
 const INNER: &str = "LONGSHORE_TEST_NFS_RESTARTS";
 
+type Case = (&'static str, fn(&Rig));
+
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let rig = Rig::from_env();
-    let cases: [(&str, fn(Rig)); 9] = [
+    let cases: [Case; 9] = [
         ("a hostile tree is listed byte for byte", hostile_tree),
         ("a wide directory is listed in pages that resume", wide_directory),
         ("a large file is read whole and in ranges", large_file),
@@ -49,21 +51,21 @@ fn main() -> ExitCode {
             Trial::ignorable_test(name, move || match rig {
                 None => Ok(Completion::ignored_with("LONGSHORE_TEST_NFS or LONGSHORE_TEST_NFS_DIR is not set")),
                 Some(rig) => {
-                    case(rig);
+                    case(&rig);
                     Ok(Completion::Completed)
                 }
             })
         })
         .collect();
     if env::var_os(INNER).is_some() {
-        let restarts: [(&str, fn(Rig)); 2] =
+        let restarts: [Case; 2] =
             [("a walk survives", walk_survives_a_restart), ("a read survives", read_survives_a_restart)];
         trials = restarts
             .into_iter()
             .map(|(name, case)| {
                 let rig = rig.clone().unwrap();
                 Trial::test(name, move || {
-                    case(rig);
+                    case(&rig);
                     Ok(())
                 })
             })
@@ -158,7 +160,7 @@ fn on_disk(dir: &Path, path: &RelPath, all: &mut BTreeMap<RelPath, fs::Metadata>
     }
 }
 
-fn hostile_tree(rig: Rig) {
+fn hostile_tree(rig: &Rig) {
     let fresh = rig.fresh("hostile");
     make_tree(&["hostile".as_ref(), fresh.on_disk.as_os_str(), "--deep".as_ref()]);
     let mut expected = BTreeMap::new();
@@ -175,7 +177,8 @@ fn hostile_tree(rig: Rig) {
             compare(&stat, status, &rig.dir);
             assert_eq!(stat.stamp, found[path].stamp, "{path}");
             if status.is_file() {
-                let reading = store.read(path, ReadSpec { locator: stat.locator, ..ReadSpec::default() }).await.unwrap();
+                let reading =
+                    store.read(path, ReadSpec { locator: stat.locator, ..ReadSpec::default() }).await.unwrap();
                 let content = collect_body(reading.body, u64::MAX).await.unwrap().concat();
                 assert!(content == fs::read(rig.dir.join(OsStr::from_bytes(path.as_bytes()))).unwrap(), "{path}");
             } else {
@@ -218,7 +221,7 @@ fn compare(entry: &Entry, status: &fs::Metadata, export: &Path) {
     }
 }
 
-fn wide_directory(rig: Rig) {
+fn wide_directory(rig: &Rig) {
     let fresh = rig.fresh("wide");
     make_tree(&["hostile".as_ref(), fresh.on_disk.as_os_str(), "--wide".as_ref(), "20000".as_ref()]);
     let dir = fresh.path.join(b"wide");
@@ -226,9 +229,14 @@ fn wide_directory(rig: Rig) {
     Runtime::new().unwrap().block_on(async {
         let store = rig.store().await;
         let pages: Vec<_> = store.list(&dir, ListSpec::default()).try_collect().await.unwrap();
-        assert!(pages.len() > 10 && pages.iter().rev().skip(1).all(|page| page.next.is_some()), "{} pages", pages.len());
+        assert!(
+            pages.len() > 10 && pages.iter().rev().skip(1).all(|page| page.next.is_some()),
+            "{} pages",
+            pages.len()
+        );
         let sorted = |pages: &[storage::Page]| {
-            let mut names: Vec<_> = pages.iter().flat_map(|page| &page.entries).map(|entry| entry.path.clone()).collect();
+            let mut names: Vec<_> =
+                pages.iter().flat_map(|page| &page.entries).map(|entry| entry.path.clone()).collect();
             names.sort();
             names
         };
@@ -242,9 +250,18 @@ fn wide_directory(rig: Rig) {
     });
 }
 
-fn large_file(rig: Rig) {
+fn large_file(rig: &Rig) {
     let fresh = rig.fresh("large");
-    make_tree(&["bulk".as_ref(), fresh.on_disk.as_os_str(), "--files".as_ref(), "0".as_ref(), "--big".as_ref(), "1".as_ref(), "--big-size".as_ref(), "200MiB".as_ref()]);
+    make_tree(&[
+        "bulk".as_ref(),
+        fresh.on_disk.as_os_str(),
+        "--files".as_ref(),
+        "0".as_ref(),
+        "--big".as_ref(),
+        "1".as_ref(),
+        "--big-size".as_ref(),
+        "200MiB".as_ref(),
+    ]);
     let path = fresh.path.join(b"big-00.bin");
     let expected = fs::read(fresh.on_disk.join("big-00.bin")).unwrap();
     Runtime::new().unwrap().block_on(async {
@@ -258,7 +275,7 @@ fn large_file(rig: Rig) {
     });
 }
 
-fn ports(rig: Rig) {
+fn ports(rig: &Rig) {
     let (host, mount, nfs) = rig.ports();
     let path = String::from_utf8(rig.location().path().to_vec()).unwrap();
     Runtime::new().unwrap().block_on(async {
@@ -278,14 +295,16 @@ fn ports(rig: Rig) {
     });
 }
 
-fn below_the_export(rig: Rig) {
+fn below_the_export(rig: &Rig) {
     let fresh = rig.fresh("below");
     fs::create_dir_all(fresh.on_disk.join("a/b")).unwrap();
     fs::write(fresh.on_disk.join("a/b/file"), "content").unwrap();
     Runtime::new().unwrap().block_on(async {
         let at = rig.location().below(&fresh.path.join(b"a/b"));
         let store = NfsStore::connect(&at, NfsOptions::default()).await.unwrap();
-        let Body::Whole(data) = store.read(&"file".into(), ReadSpec::default()).await.unwrap().body else { panic!("not whole") };
+        let Body::Whole(data) = store.read(&"file".into(), ReadSpec::default()).await.unwrap().body else {
+            panic!("not whole")
+        };
         assert_eq!(data, "content");
         let missing = rig.location().below(&fresh.path.join(b"a/c"));
         let error = NfsStore::connect(&missing, NfsOptions::default()).await.unwrap_err();
@@ -293,7 +312,7 @@ fn below_the_export(rig: Rig) {
     });
 }
 
-fn not_exported(rig: Rig) {
+fn not_exported(rig: &Rig) {
     Runtime::new().unwrap().block_on(async {
         let error = NfsStore::connect(&rig.elsewhere("/no/such/export"), NfsOptions::default()).await.unwrap_err();
         // Ganesha answers "access denied" for what does not exist, too.
@@ -308,7 +327,7 @@ fn not_exported(rig: Rig) {
     });
 }
 
-fn denied(rig: Rig) {
+fn denied(rig: &Rig) {
     let fresh = rig.fresh("denied");
     let private = fresh.on_disk.join("private");
     fs::create_dir(&private).unwrap();
@@ -322,13 +341,16 @@ fn denied(rig: Rig) {
             let listed: storage::Result<Vec<_>> = store.list(&dir, ListSpec::default()).try_collect().await;
             let error = listed.unwrap_err();
             assert_eq!((error.kind(), error.path()), (ErrorKind::Denied, Some(&dir)), "{at}");
-            assert!(error.cause().unwrap().contains("NFS3ERR_ACCES as uid") && error.hint_text().is_some(), "{error:?}");
+            assert!(
+                error.cause().unwrap().contains("NFS3ERR_ACCES as uid") && error.hint_text().is_some(),
+                "{error:?}"
+            );
             assert_eq!(store.read(&file, ReadSpec::default()).await.unwrap_err().kind(), ErrorKind::Denied, "{at}");
         }
     });
 }
 
-fn unreachable(rig: Rig) {
+fn unreachable(rig: &Rig) {
     Runtime::new().unwrap().block_on(async {
         let refused: Location = "nfs://127.0.0.1:9/data?mountport=9".parse().unwrap();
         let error = NfsStore::connect(&refused, NfsOptions::default()).await.unwrap_err();
@@ -345,15 +367,21 @@ fn unreachable(rig: Rig) {
     });
 }
 
-fn volume(rig: Rig) {
+fn volume(rig: &Rig) {
     Runtime::new().unwrap().block_on(async {
         let store = rig.store().await;
         let usage = store.usage().await.unwrap().unwrap();
         let disk = rustix::fs::statvfs(&rig.dir).unwrap();
         assert_eq!(usage.capacity, disk.f_blocks * disk.f_frsize);
-        assert!(usage.used <= usage.capacity && usage.available <= usage.capacity && usage.files.unwrap() > 0, "{usage:?}");
+        assert!(
+            usage.used <= usage.capacity && usage.available <= usage.capacity && usage.files.unwrap() > 0,
+            "{usage:?}"
+        );
         let identity = store.identify();
-        assert!(identity.read_max >= 65536 && identity.max_name >= Some(255) && !identity.case_insensitive, "{identity:?}");
+        assert!(
+            identity.read_max >= 65536 && identity.max_name >= Some(255) && !identity.case_insensitive,
+            "{identity:?}"
+        );
         assert!(identity.auth_flavors.contains(&1), "{identity:?}");
         assert!(store.exports().await.unwrap().iter().any(|export| export.path == identity.export));
     });
@@ -403,14 +431,24 @@ fn patient(store: &Arc<NfsStore>) -> Retrying<NfsStore> {
     Retrying::new(store.clone(), policy, 1)
 }
 
-fn walk_survives_a_restart(rig: Rig) {
+fn walk_survives_a_restart(rig: &Rig) {
     let fresh = rig.fresh("restart-walk");
-    make_tree(&["bulk".as_ref(), fresh.on_disk.as_os_str(), "--files".as_ref(), "5000".as_ref(), "--big".as_ref(), "0".as_ref()]);
+    make_tree(&[
+        "bulk".as_ref(),
+        fresh.on_disk.as_os_str(),
+        "--files".as_ref(),
+        "5000".as_ref(),
+        "--big".as_ref(),
+        "0".as_ref(),
+    ]);
     let mut expected = BTreeMap::new();
     on_disk(&fresh.on_disk, &fresh.path, &mut expected);
     Runtime::new().unwrap().block_on(async {
         let store = rig.store().await;
-        let mut walk = walk(Arc::new(patient(&store)), WalkSpec { roots: vec![(fresh.path.clone(), None)], ..WalkSpec::default() });
+        let mut walk = walk(
+            Arc::new(patient(&store)),
+            WalkSpec { roots: vec![(fresh.path.clone(), None)], ..WalkSpec::default() },
+        );
         let mut found = Vec::new();
         let mut restarted = None;
         while let Some(event) = walk.next().await.unwrap() {
@@ -429,9 +467,18 @@ fn walk_survives_a_restart(rig: Rig) {
     });
 }
 
-fn read_survives_a_restart(rig: Rig) {
+fn read_survives_a_restart(rig: &Rig) {
     let fresh = rig.fresh("restart-read");
-    make_tree(&["bulk".as_ref(), fresh.on_disk.as_os_str(), "--files".as_ref(), "0".as_ref(), "--big".as_ref(), "1".as_ref(), "--big-size".as_ref(), "64MiB".as_ref()]);
+    make_tree(&[
+        "bulk".as_ref(),
+        fresh.on_disk.as_os_str(),
+        "--files".as_ref(),
+        "0".as_ref(),
+        "--big".as_ref(),
+        "1".as_ref(),
+        "--big-size".as_ref(),
+        "64MiB".as_ref(),
+    ]);
     let expected = fs::read(fresh.on_disk.join("big-00.bin")).unwrap();
     Runtime::new().unwrap().block_on(async {
         let store = rig.store().await;

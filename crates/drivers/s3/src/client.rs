@@ -205,7 +205,6 @@ impl Client {
         key.sign(&target, &mut headers, &time);
         Ok((built(call, headers)?, Some(key)))
     }
-
 }
 
 fn built(call: &Call, headers: http::HeaderMap) -> Result<Request<Payload>, Failure> {

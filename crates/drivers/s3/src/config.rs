@@ -33,7 +33,7 @@ impl Default for S3Options {
         Self {
             probe: Arc::new(NoProbe),
             connect_timeout: Duration::from_secs(10),
-            quiet_timeout: Duration::from_secs(60),
+            quiet_timeout: Duration::from_mins(1),
             idle_connections: 256,
             parts_in_flight: NonZeroU32::new(16).expect("16 is not 0"),
             keys: None,
@@ -193,7 +193,9 @@ fn wrong(location: &Location, why: impl fmt::Display) -> Error {
     Error::new(ErrorKind::Invalid, "open the bucket")
         .with_reach(Reach::Location)
         .because(format!("`{location}`: {why}"))
-        .hint("for example `s3://bucket/prefix?region=eu-west-1` or `s3://bucket/prefix?endpoint=http://127.0.0.1:9000`")
+        .hint(
+            "for example `s3://bucket/prefix?region=eu-west-1` or `s3://bucket/prefix?endpoint=http://127.0.0.1:9000`",
+        )
 }
 
 #[cfg(test)]

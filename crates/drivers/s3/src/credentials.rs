@@ -25,7 +25,7 @@ use std::{
 use tokio::sync::Mutex;
 
 /// Renewed when this little of their life is left, so that a long request does not outlive them.
-const RENEW_BEFORE: Duration = Duration::from_secs(300);
+const RENEW_BEFORE: Duration = Duration::from_mins(5);
 /// An instance metadata service answers at once or is not there.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(2);
 /// For STS, SSO and the like.
@@ -215,11 +215,8 @@ impl HttpSend for Http {
         let address = Address::parse(&format!("{scheme}://{authority}")).map_err(unfit)?;
         // The chain's own metadata services speak plain HTTP on a link-local address.
         let limit = if address.tls { SERVICE_TIMEOUT } else { METADATA_TIMEOUT };
-        let tls = if address.tls {
-            Some(tls::client(&self.certificates).map_err(Error::config_invalid)?)
-        } else {
-            None
-        };
+        let tls =
+            if address.tls { Some(tls::client(&self.certificates).map_err(Error::config_invalid)?) } else { None };
         if !parts.headers.contains_key(http::header::HOST) {
             let host = address.host_header().parse().map_err(|_| unfit("the host is not ASCII"))?;
             parts.headers.insert(http::header::HOST, host);

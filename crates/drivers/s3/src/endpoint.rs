@@ -139,7 +139,10 @@ mod tests {
     #[test]
     fn the_bucket_stands_in_the_host_unless_it_has_dots() {
         let plain = Endpoint::amazon("data", "eu-west-1", None);
-        assert_eq!((plain.address.host.as_str(), plain.path(b"/a b")), ("data.s3.eu-west-1.amazonaws.com", "//a%20b".into()));
+        assert_eq!(
+            (plain.address.host.as_str(), plain.path(b"/a b")),
+            ("data.s3.eu-west-1.amazonaws.com", "//a%20b".into())
+        );
         let dotted = Endpoint::amazon("da.ta", "cn-north-1", None);
         assert_eq!(dotted.address.host, "s3.cn-north-1.amazonaws.com.cn");
         assert_eq!((dotted.path(b"k").as_str(), dotted.bucket_path()), ("/da.ta/k", "/da.ta"));

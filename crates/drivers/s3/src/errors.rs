@@ -78,13 +78,12 @@ impl Refusal {
             return *kind;
         }
         match self.status.as_u16() {
-            301 | 307 | 400 | 411 | 416 => ErrorKind::Invalid,
+            301 | 307 | 400 | 411 | 413 | 416 => ErrorKind::Invalid,
             401 => ErrorKind::Unauthenticated,
             403 => ErrorKind::Denied,
             404 | 410 => ErrorKind::NotFound,
             408 => ErrorKind::Timeout,
             304 | 412 => precondition(),
-            413 => ErrorKind::NoSpace,
             414 => ErrorKind::NameRefused,
             405 | 501 => ErrorKind::Unsupported,
             429 | 500 | 502 | 503 | 504 => ErrorKind::Throttled,
@@ -96,7 +95,9 @@ impl Refusal {
     fn hint(&self) -> Option<String> {
         let hint = match (self.code.as_str(), self.status.as_u16()) {
             ("NoSuchBucket", _) => "create the bucket first, or check its name and the endpoint",
-            ("InvalidAccessKeyId", _) => "the access key does not exist at this server: check AWS_ACCESS_KEY_ID or the profile",
+            ("InvalidAccessKeyId", _) => {
+                "the access key does not exist at this server: check AWS_ACCESS_KEY_ID or the profile"
+            }
             ("SignatureDoesNotMatch", _) => "the secret key is wrong: check AWS_SECRET_ACCESS_KEY or the profile",
             ("ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired", _) => {
                 "the session has ended: log in again (`aws sso login`) or get new credentials"
@@ -122,7 +123,10 @@ impl Refusal {
                 format!("this machine's clock is {seconds} s behind the server's: set it (for example with chrony)")
             }
             Some(seconds) => {
-                format!("this machine's clock is {} s ahead of the server's: set it (for example with chrony)", -seconds)
+                format!(
+                    "this machine's clock is {} s ahead of the server's: set it (for example with chrony)",
+                    -seconds
+                )
             }
             None => "set this machine's clock (for example with chrony)".to_owned(),
         }
@@ -326,7 +330,9 @@ mod tests {
         let body = if code.is_empty() {
             String::new()
         } else {
-            format!("<?xml version=\"1.0\"?>\n<Error><Code>{code}</Code><Message>Words &amp; more.</Message>{more}</Error>")
+            format!(
+                "<?xml version=\"1.0\"?>\n<Error><Code>{code}</Code><Message>Words &amp; more.</Message>{more}</Error>"
+            )
         };
         let refusal = Refusal::of(StatusCode::from_u16(status).unwrap(), &map, body.as_bytes());
         Failure::Refused(Box::new(refusal)).into_error("write", Condition::Absent)

@@ -26,6 +26,7 @@ pub enum Checksum {
 
 /// What a store does its own way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about a store")]
 pub struct Quirks {
     /// Which names it holds exactly.
     pub names: NameRules,
@@ -106,13 +107,7 @@ impl Checksum {
 /// `..` as components are stored, but its console and many clients refuse or resolve them, so they
 /// would not come back for everybody; file trees never hold them.
 const AWS: Quirks = Quirks {
-    names: NameRules {
-        max_path: 1024,
-        utf8_only: true,
-        dot_components: false,
-        forbidden: &[0],
-        ..NameRules::ANY
-    },
+    names: NameRules { max_path: 1024, utf8_only: true, dot_components: false, forbidden: &[0], ..NameRules::ANY },
     marker_suffix: b"",
     checksum: Checksum::Crc64Nvme,
     conditional_put: true,

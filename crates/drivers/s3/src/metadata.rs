@@ -35,6 +35,9 @@ pub(crate) const READS: Facets = Facets::POSIX.and(Facets::USER_META).and(Facets
 /// Metadata that an object can keep.
 pub(crate) const WRITES: Facets = Facets::POSIX.and(Facets::USER_META);
 
+/// Why `write!` is fine.
+const STRING: &str = "writing to a string cannot fail";
+
 /// The bits of `st_mode` that say what it is.
 const TYPE: u32 = 0o170_000;
 const REGULAR: u32 = 0o100_000;
@@ -105,7 +108,7 @@ fn principal(who: &Principal) -> HeaderValue {
 /// `0100644`, in a buffer that is used again.
 fn octal(text: &mut String, mode: u32) -> HeaderValue {
     text.clear();
-    let _: std::fmt::Result = write!(text, "{mode:07o}");
+    write!(text, "{mode:07o}").expect(STRING);
     HeaderValue::from_str(text).expect("digits are visible ASCII")
 }
 
@@ -113,11 +116,11 @@ fn octal(text: &mut String, mode: u32) -> HeaderValue {
 fn nanoseconds(text: &mut String, time: Timestamp) -> HeaderValue {
     text.clear();
     // Nearly every time since 1901 fits; 128-bit division costs ten times as much.
-    let _: std::fmt::Result = match time.secs.checked_mul(1_000_000_000).and_then(|n| n.checked_add(time.nanos.into()))
-    {
+    match time.secs.checked_mul(1_000_000_000).and_then(|n| n.checked_add(time.nanos.into())) {
         Some(nanos) => write!(text, "{nanos}ns"),
         None => write!(text, "{}ns", time.total_nanos()),
-    };
+    }
+    .expect(STRING);
     HeaderValue::from_str(text).expect("digits are visible ASCII")
 }
 
@@ -158,7 +161,9 @@ pub(crate) fn read(headers: &HeaderMap) -> Told {
             for (name, value) in [(OWNER, owner), (GROUP, group)] {
                 user.extend(value.map(|who| (name.to_owned(), who.to_string())));
             }
-            user.extend(mode.filter(|mode| mode & TYPE != LINK).map(|mode| (PERMISSIONS.to_owned(), format!("{mode:07o}"))));
+            user.extend(
+                mode.filter(|mode| mode & TYPE != LINK).map(|mode| (PERMISSIONS.to_owned(), format!("{mode:07o}"))),
+            );
         }
     }
     user.sort_unstable();
@@ -298,10 +303,16 @@ mod tests {
     #[test]
     fn user_metadata_comes_back_whatever_it_holds() {
         let long = "é".repeat(200);
-        let user: Vec<(String, String)> =
-            [("a", ""), ("b", "plain, with  spaces"), ("c", " outer "), ("d", "caf\u{e9}\n"), ("e", "=?UTF-8?B?eA==?="), ("f", &long)]
-                .map(|(k, v)| (k.to_owned(), v.to_owned()))
-                .to_vec();
+        let user: Vec<(String, String)> = [
+            ("a", ""),
+            ("b", "plain, with  spaces"),
+            ("c", " outer "),
+            ("d", "caf\u{e9}\n"),
+            ("e", "=?UTF-8?B?eA==?="),
+            ("f", &long),
+        ]
+        .map(|(k, v)| (k.to_owned(), v.to_owned()))
+        .to_vec();
         let meta = Metadata { user, ..Metadata::default() };
         let (headers, told) = round(&meta, &Kind::File);
         assert_eq!(told.meta, meta);

@@ -51,9 +51,8 @@ impl S3Store {
         let call = opened.bucket_call("ListObjectsV2", CHECK, Method::GET, &mut pairs);
         let (answer, body) =
             opened.client.ask(&call).await.map_err(|why| far(why.into_error(CHECK, Condition::None)))?;
-        let page: xml::Listing = answered(&body, "ListBucketResult", CHECK).map_err(|error| {
-            far(error).hint("check the endpoint: something answered there, but not as S3 does")
-        })?;
+        let page: xml::Listing = answered(&body, "ListBucketResult", CHECK)
+            .map_err(|error| far(error).hint("check the endpoint: something answered there, but not as S3 does"))?;
         Ok(Reached {
             server: answer.text("server").map(str::to_owned),
             flavour: opened.flavour,
@@ -89,8 +88,7 @@ impl S3Store {
     pub async fn list_buckets(&self) -> Result<Vec<String>> {
         let mut call = Call::new("ListBuckets", BUCKETS, Method::GET, "/".to_owned());
         call.service = true;
-        let (_, body) =
-            self.inner.client.ask(&call).await.map_err(|why| why.into_error(BUCKETS, Condition::None))?;
+        let (_, body) = self.inner.client.ask(&call).await.map_err(|why| why.into_error(BUCKETS, Condition::None))?;
         let all: xml::Buckets = answered(&body, "ListAllMyBucketsResult", BUCKETS)?;
         Ok(all.buckets.buckets.into_iter().map(|bucket| bucket.name).collect())
     }
@@ -108,11 +106,12 @@ impl S3Store {
         let seen = self.stat(&path, model::Facets::DIGESTS).await?;
         let removed = self.remove(&path, None).await;
         if seen.stamp.size != content.len() as u64 {
-            return Err(Error::new(ErrorKind::Corrupt, "write")
-                .at(&path)
-                .because(format!("{} bytes were written and {} are there", content.len(), seen.stamp.size)));
+            return Err(Error::new(ErrorKind::Corrupt, "write").at(&path).because(format!(
+                "{} bytes were written and {} are there",
+                content.len(),
+                seen.stamp.size
+            )));
         }
         Ok(WriteProbe { checksum: written.digests != Digests::default(), removable: removed.is_ok() })
     }
 }
-

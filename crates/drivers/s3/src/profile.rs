@@ -77,7 +77,9 @@ impl ProvideCredential for RoleProvider {
                 break ProvideCredentialChain::new().push(keys.build());
             }
             if roles.len() == CHAIN {
-                return Err(Error::config_invalid(format!("profile `{profile}` assumes more than {CHAIN} roles in a row")));
+                return Err(Error::config_invalid(format!(
+                    "profile `{profile}` assumes more than {CHAIN} roles in a row"
+                )));
             }
             roles.push(next_settings);
         };

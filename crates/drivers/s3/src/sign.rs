@@ -239,14 +239,15 @@ mod tests {
             session_token: Some("to/ken+==".to_owned()),
             expires_in: None,
         };
-        let mut theirs = http::Request::put("http://127.0.0.1:9000/b/a%20b%2F%2B~/%C3%A9//c?partNumber=1&uploadId=x%2Fy")
-            .header("host", "127.0.0.1:9000")
-            .header("x-amz-meta-note", " two spaces ")
-            .header("x-amz-content-sha256", UNSIGNED)
-            .body(())
-            .unwrap()
-            .into_parts()
-            .0;
+        let mut theirs =
+            http::Request::put("http://127.0.0.1:9000/b/a%20b%2F%2B~/%C3%A9//c?partNumber=1&uploadId=x%2Fy")
+                .header("host", "127.0.0.1:9000")
+                .header("x-amz-meta-note", " two spaces ")
+                .header("x-amz-content-sha256", UNSIGNED)
+                .body(())
+                .unwrap()
+                .into_parts()
+                .0;
         reqsign_aws_v4::RequestSigner::new("s3", "eu-west-1")
             .sign_request(&reqsign_core::Context::new(), &mut theirs, Some(&credential), None)
             .await
@@ -257,12 +258,8 @@ mod tests {
         ours.insert("host", HeaderValue::from_static("127.0.0.1:9000"));
         ours.insert("x-amz-meta-note", HeaderValue::from_static(" two spaces "));
         let key = SigningKey::derive(ACCESS, SECRET, Some("to/ken+=="), time.date(), "eu-west-1");
-        let target = Target {
-            method: "PUT",
-            path: theirs.uri.path(),
-            query: theirs.uri.query().unwrap(),
-            payload: UNSIGNED,
-        };
+        let target =
+            Target { method: "PUT", path: theirs.uri.path(), query: theirs.uri.query().unwrap(), payload: UNSIGNED };
         key.sign(&target, &mut ours, &time);
         assert_eq!(ours["authorization"], theirs.headers["authorization"]);
     }

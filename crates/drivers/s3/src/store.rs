@@ -16,8 +16,8 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use model::{Digests, Entry, Facets, Kind, Location, NameMap, RelPath, Stamp};
 use std::{num::NonZeroU32, ops::Range, sync::Arc};
 use storage::{
-    Body, Capabilities, Error, ErrorKind, ListOrder, ListSpec, MetaWrite, NodeKinds, Page, PartRules, Publish, ReadSpec,
-    Reading, Result, Source, Usage,
+    Body, Capabilities, Error, ErrorKind, ListOrder, ListSpec, MetaWrite, NodeKinds, Page, PartRules, Publish,
+    ReadSpec, Reading, Result, Source, Usage,
 };
 
 /// 5 GiB: the largest single PUT, part and copy ("Amazon S3 multipart upload limits", S3 User Guide).
@@ -74,8 +74,7 @@ impl S3Store {
         let region = profile::settings(&profile, environment).get("region").cloned();
         let mut config = Config::read(location, environment, region)?;
         let client = |config: &Config| {
-            Client::new(config, &options)
-                .map_err(|why| Error::new(ErrorKind::Invalid, "open the bucket").because(why))
+            Client::new(config, &options).map_err(|why| Error::new(ErrorKind::Invalid, "open the bucket").because(why))
         };
         let mut opened = client(&config)?;
         let mut flavour = config.flavour;
@@ -332,8 +331,9 @@ impl Opened {
 
     async fn link_target(&self, path: &RelPath, size: u64) -> Result<Bytes> {
         if size > LINK_MAX {
-            return Err(Error::new(ErrorKind::Invalid, LOOK)
-                .because(format!("its metadata says it is a symbolic link, but its target would be {size} bytes long")));
+            return Err(Error::new(ErrorKind::Invalid, LOOK).because(format!(
+                "its metadata says it is a symbolic link, but its target would be {size} bytes long"
+            )));
         }
         let call = self.call("GetObject", LOOK, Method::GET, &self.config.key(path));
         let (_, target) = self.client.ask(&call).await.map_err(|why| why.into_error(LOOK, Condition::None))?;
@@ -441,12 +441,7 @@ fn total(answer: &Answer) -> Option<u64> {
 
 /// The stamp that a head tells.
 pub(crate) fn stamp(answer: &Answer, size: u64) -> Stamp {
-    Stamp {
-        size,
-        mtime: answer.text("last-modified").and_then(xml::http_date),
-        etag: etag(answer),
-        ..Stamp::default()
-    }
+    Stamp { size, mtime: answer.text("last-modified").and_then(xml::http_date), etag: etag(answer), ..Stamp::default() }
 }
 
 /// The entity tag of a head, without quotes.

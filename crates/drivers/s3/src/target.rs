@@ -14,9 +14,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, header};
 use model::{Digests, Facets, Kind, Metadata, RelPath, Stamp};
 use std::sync::Arc;
-use storage::{
-    Abandoned, Error, ErrorKind, Node, Published, Receipt, Result, ResumeToken, Target, Upload, WriteSpec,
-};
+use storage::{Abandoned, Error, ErrorKind, Node, Published, Receipt, Result, ResumeToken, Target, Upload, WriteSpec};
 
 const WRITE: &str = "write";
 const MAKE: &str = "make";
@@ -276,8 +274,10 @@ impl Opened {
             Node::HardLink { .. } => Err(Error::new(ErrorKind::Unsupported, MAKE)
                 .because("objects have one name each")
                 .hint("copy the file under each of its names")),
-            Node::Special(_) => Err(Error::new(ErrorKind::Unsupported, MAKE)
-                .because("an object store holds no pipes, sockets or devices")),
+            Node::Special(_) => {
+                Err(Error::new(ErrorKind::Unsupported, MAKE)
+                    .because("an object store holds no pipes, sockets or devices"))
+            }
         }
     }
 
@@ -318,7 +318,8 @@ impl Opened {
 pub(crate) fn storage_class(call: &mut Call, spec: &WriteSpec) -> Result<()> {
     if let Some(class) = &spec.storage_class {
         let value = HeaderValue::from_str(class).map_err(|_| {
-            Error::new(ErrorKind::Invalid, call.doing).because(format!("`{}` is no storage class", class.escape_debug()))
+            Error::new(ErrorKind::Invalid, call.doing)
+                .because(format!("`{}` is no storage class", class.escape_debug()))
         })?;
         call.header(STORAGE_CLASS, value);
     }

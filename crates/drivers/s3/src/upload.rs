@@ -44,7 +44,10 @@ struct S3Upload {
 /// CreateMultipartUpload.
 pub(crate) async fn create(store: Arc<Opened>, path: &RelPath, spec: WriteSpec) -> Result<Box<dyn Upload>> {
     store.allow(path, OPEN)?;
-    if spec.if_absent && !store.quirks.conditional_put && store.head(&store.config.key(path), false, OPEN).await?.is_some() {
+    if spec.if_absent
+        && !store.quirks.conditional_put
+        && store.head(&store.config.key(path), false, OPEN).await?.is_some()
+    {
         return Err(Error::new(ErrorKind::AlreadyExists, OPEN));
     }
     let mut call = store.call("CreateMultipartUpload", OPEN, Method::POST, &store.config.key(path));
@@ -83,9 +86,9 @@ pub(crate) async fn resume(
         ]);
         let (_, body) = store.client.ask(&call).await.map_err(|why| why.into_error(RESUME, Condition::None))?;
         let page: xml::Parts = answered(&body, "ListPartsResult", RESUME)?;
-        let last = page.parts.last().map(|part| part.part_number);
-        receipts.extend(page.parts.into_iter().filter(|part| part.part_number > 0).map(|part| Receipt {
-            index: part.part_number - 1,
+        let last = page.held.last().map(|part| part.number);
+        receipts.extend(page.held.into_iter().filter(|part| part.number > 0).map(|part| Receipt {
+            index: part.number - 1,
             len: part.size,
             crc64nvme: part.crc64nvme.as_deref().and_then(crc64_value),
             tag: receipt_tag(&part.etag, part.crc32c.as_deref()),
@@ -117,7 +120,7 @@ pub(crate) async fn abandoned(store: &Opened, path: &RelPath) -> Result<Vec<Aban
         let page: xml::Uploads = answered(&body, "ListMultipartUploadsResult", FIND)?;
         let encoded = page.encoding_type.is_some();
         let mut beyond = false;
-        for open in page.uploads {
+        for open in page.open {
             // Keys come in order: another one that only begins like ours means we are through.
             if raw_key(&open.key, encoded) != key {
                 beyond = true;
@@ -274,19 +277,19 @@ impl S3Upload {
     }
 
     fn part_list(&self, receipts: &[Receipt]) -> String {
+        const STRING: &str = "writing to a string cannot fail";
         let mut text = String::from("<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
         for receipt in receipts {
             let tag = String::from_utf8_lossy(&receipt.tag);
             let (tag, crc32c) = tag.split_once(BESIDE).map_or((&*tag, None), |(tag, sum)| (tag, Some(sum)));
             let tag = xml::escaped(tag);
             let number = receipt.index + 1;
-            // Writing to a string cannot fail.
-            let _: std::fmt::Result = write!(text, "<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag>");
+            write!(text, "<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag>").expect(STRING);
             if let (Some(sum), Checksum::Crc64Nvme) = (receipt.crc64nvme, self.store.quirks.checksum) {
-                let _: std::fmt::Result = write!(text, "<ChecksumCRC64NVME>{}</ChecksumCRC64NVME>", crc64_text(sum));
+                write!(text, "<ChecksumCRC64NVME>{}</ChecksumCRC64NVME>", crc64_text(sum)).expect(STRING);
             }
             if let Some(sum) = crc32c {
-                let _: std::fmt::Result = write!(text, "<ChecksumCRC32C>{}</ChecksumCRC32C>", xml::escaped(sum));
+                write!(text, "<ChecksumCRC32C>{}</ChecksumCRC32C>", xml::escaped(sum)).expect(STRING);
             }
             text.push_str("</Part>");
         }
@@ -311,8 +314,9 @@ fn in_order(mut receipts: Vec<Receipt>) -> Result<Vec<Receipt>> {
     receipts.dedup_by_key(|receipt| receipt.index);
     for (expected, receipt) in (0_u32..).zip(&receipts) {
         if receipt.index != expected {
-            return Err(Error::new(ErrorKind::Invalid, FINISH)
-                .because(format!("part {} is missing", u64::from(expected) + 1)));
+            return Err(
+                Error::new(ErrorKind::Invalid, FINISH).because(format!("part {} is missing", u64::from(expected) + 1))
+            );
         }
     }
     Ok(receipts)

@@ -98,14 +98,15 @@ pub(crate) struct Parts {
     pub is_truncated: bool,
     pub next_part_number_marker: Option<u32>,
     #[serde(default, rename = "Part")]
-    pub parts: Vec<Part>,
+    pub held: Vec<Part>,
 }
 
 /// One part that the server holds.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Part {
-    pub part_number: u32,
+    #[serde(rename = "PartNumber")]
+    pub number: u32,
     pub size: u64,
     #[serde(rename = "ETag")]
     pub etag: String,
@@ -125,7 +126,7 @@ pub(crate) struct Uploads {
     pub next_upload_id_marker: Option<String>,
     pub encoding_type: Option<String>,
     #[serde(default, rename = "Upload")]
-    pub uploads: Vec<Open>,
+    pub open: Vec<Open>,
 }
 
 /// One upload that is open.
@@ -194,7 +195,10 @@ mod tests {
         let page: Listing = de::from_str(text).unwrap();
         assert_eq!((page.contents.len(), page.common_prefixes.len(), page.is_truncated), (2, 1, true));
         assert_eq!((page.contents[0].key.as_str(), page.contents[0].etag.as_deref()), ("a+b%0A", Some("\"9e10\"")));
-        assert_eq!(iso_date(page.contents[0].last_modified.as_deref().unwrap()), http_date("Sun, 22 Nov 2026 13:00:00 GMT"));
+        assert_eq!(
+            iso_date(page.contents[0].last_modified.as_deref().unwrap()),
+            http_date("Sun, 22 Nov 2026 13:00:00 GMT")
+        );
     }
 
     #[test]

@@ -2,8 +2,8 @@
 //! environment the credentials. Every case runs as the server presents itself and with the least that
 //! compatible stores have in common.
 
-use longshore_driver_s3::{S3Options, S3Store};
 use libtest_mimic::Arguments;
+use longshore_driver_s3::{S3Options, S3Store};
 use model::{Location, RelPath};
 use std::{process::ExitCode, sync::Arc, time::SystemTime};
 use storage::contract::{NoSubject, Subject, Suite};

@@ -94,7 +94,8 @@ async fn survive(store: &S3Store, paths: &[RelPath]) -> Result<(), String> {
     }
     let mut sorted = paths.to_vec();
     sorted.sort();
-    let mut flat: Vec<RelPath> = listed(store, true).await.map_err(|e| format!("{e:?}"))?.into_iter().map(|e| e.0).collect();
+    let mut flat: Vec<RelPath> =
+        listed(store, true).await.map_err(|e| format!("{e:?}"))?.into_iter().map(|e| e.0).collect();
     flat.sort();
     if flat != sorted {
         return Err(format!("listed are {flat:?}"));
@@ -128,7 +129,9 @@ async fn hold_to_rules(lab: &Lab, place: &'static str, names: Vec<Vec<u8>>) -> O
         let place = format!("{place}-{number}");
         let strict = open(lab, &place, "", S3Options::default()).await?;
         match put(&strict, &path).await {
-            Ok(()) => survive(&strict, std::slice::from_ref(&path)).await.map_err(|why| Failed::from(format!("`{path}`: {why}"))),
+            Ok(()) => survive(&strict, std::slice::from_ref(&path))
+                .await
+                .map_err(|why| Failed::from(format!("`{path}`: {why}"))),
             Err(error) => {
                 promise!(error.kind() == ErrorKind::NameRefused, "`{path}`: {error:?}");
                 let ours = error.cause().is_some_and(|cause| !cause.contains("HTTP"));
@@ -149,17 +152,53 @@ async fn every_byte(lab: Lab) -> Outcome {
         names.extend([vec![byte], vec![b'x', byte], vec![byte, b'y'], vec![b'x', byte, b'y']]);
         names.extend([vec![b'd', b'/', byte, b'z'], vec![b'd', byte, b'/', b'z']]);
     }
-    // The longest rule for UTF-8 is about sequences, not bytes: what is one stands in the hard names.
+    // The server holds content under `x/`, but a file tree has no such name, and the rules do not tell a
+    // trailing slash from an empty component in the middle, which it refuses.
+    names.retain(|name| name != b"x/");
     hold_to_rules(&lab, "byte", names).await
 }
 
 async fn hard_names(lab: Lab) -> Outcome {
     let mut names: Vec<Vec<u8>> = [
-        "x/./y", "x/../y", "..", ".", "...", "x..y/..z/w..", "x//y", "a\r\nb", " ", "x ", " x", "x.", "con", "%41+%2F%",
-        "a&b<c>\"d'", "a?b*c:d#e;f=g,h@i!$~()[]{}|^`", "x?uploads", "caf\u{e9}", "cafe\u{301}", "\u{AC00}\u{B098}",
-        "\u{1F600}", "a\u{202E}b", "a\u{FFFE}b", "a\u{FFFF}b", "a\u{2028}b", "a\u{0}b", "a\\b", "xl.meta", "a/xl.meta",
-        "a/part.1", ".minio.sys/x", "a__XLDIR__", "a__XLDIR__/b", "b/a__XLDIR__", "a__XLDIR__b", "__XLDIR__.txt",
-        "__xldir__", "a\u{241B}2Fb", "-rf",
+        "x/./y",
+        "x/../y",
+        "..",
+        ".",
+        "...",
+        "x..y/..z/w..",
+        "x//y",
+        "a\r\nb",
+        " ",
+        "x ",
+        " x",
+        "x.",
+        "con",
+        "%41+%2F%",
+        "a&b<c>\"d'",
+        "a?b*c:d#e;f=g,h@i!$~()[]{}|^`",
+        "x?uploads",
+        "caf\u{e9}",
+        "cafe\u{301}",
+        "\u{AC00}\u{B098}",
+        "\u{1F600}",
+        "a\u{202E}b",
+        "a\u{FFFE}b",
+        "a\u{FFFF}b",
+        "a\u{2028}b",
+        "a\u{0}b",
+        "a\\b",
+        "xl.meta",
+        "a/xl.meta",
+        "a/part.1",
+        ".minio.sys/x",
+        "a__XLDIR__",
+        "a__XLDIR__/b",
+        "b/a__XLDIR__",
+        "a__XLDIR__b",
+        "__XLDIR__.txt",
+        "__xldir__",
+        "a\u{241B}2Fb",
+        "-rf",
     ]
     .map(|name| name.as_bytes().to_vec())
     .to_vec();
@@ -178,7 +217,8 @@ async fn hard_names(lab: Lab) -> Outcome {
         key[room - 2] = b'z';
         survive(&store, &[RelPath::from_bytes(key.clone())]).await?;
         key.push(b'z');
-        let error = put(&open_without_rules(&lab, &format!("long-{number}")).await?, &RelPath::from_bytes(key.clone())).await;
+        let error =
+            put(&open_without_rules(&lab, &format!("long-{number}")).await?, &RelPath::from_bytes(key.clone())).await;
         promise!(error.as_ref().is_err_and(|e| e.kind() == ErrorKind::NameRefused), "1025 bytes answer {error:?}");
         promise!(put(&store, &RelPath::from_bytes(key)).await.is_err(), "1025 bytes are not refused by the rules");
     }
@@ -200,7 +240,10 @@ async fn long_directories(lab: Lab) -> Outcome {
         let made = store.make(&directory, Node::Dir, &Metadata::default()).await;
         promise!(made.is_ok() == marked, "a marker of {len} bytes answers {made:?}");
         let kind = made.err().map(|error| error.kind());
-        promise!(kind.is_none_or(|kind| kind == ErrorKind::NameRefused), "a marker of {len} bytes is refused as {kind:?}");
+        promise!(
+            kind.is_none_or(|kind| kind == ErrorKind::NameRefused),
+            "a marker of {len} bytes is refused as {kind:?}"
+        );
         put(&store, &directory.join(b"file")).await?;
         let found = store.stat(&directory, Facets::POSIX).await?;
         promise!(found.kind.is_dir(), "a directory of {len} bytes is {found:?}");
@@ -267,7 +310,8 @@ async fn extras(lab: Lab) -> Outcome {
     let mut meta = sample();
     meta.posix = Some(Posix { mode: 0o644, owner: Principal::Name("anna".into()), group: Principal::Id(5) });
     meta.user = vec![("farbe".into(), "gr\u{fc}n, mit  Rand ".into()), ("leer".into(), String::new())];
-    let spec = WriteSpec { meta: meta.clone(), storage_class: Some("REDUCED_REDUNDANCY".into()), ..WriteSpec::default() };
+    let spec =
+        WriteSpec { meta: meta.clone(), storage_class: Some("REDUCED_REDUNDANCY".into()), ..WriteSpec::default() };
     let told = store.put(&"x".into(), spec, vec![Bytes::from_static(b"123456789")]).await?;
     promise!(told.digests.crc64nvme == Some(0xAE8B_1486_0A79_9888), "the server tells {told:?}");
     let want = Facets::POSIX.and(Facets::USER_META).and(Facets::DIGESTS);
@@ -307,7 +351,10 @@ async fn refused(lab: Lab) -> Outcome {
     let uri = format!("s3://no-such-bucket-{}?endpoint={}", lab.run, lab.endpoint);
     let store = S3Store::open(&uri.parse()?, S3Options::default()).await?;
     let Err(error) = store.check().await else { return Err("a missing bucket is reached".into()) };
-    promise!(error.kind() == ErrorKind::NotFound && error.cause().is_some_and(|c| c.starts_with("NoSuchBucket")), "{error:?}");
+    promise!(
+        error.kind() == ErrorKind::NotFound && error.cause().is_some_and(|c| c.starts_with("NoSuchBucket")),
+        "{error:?}"
+    );
     let uri = format!("s3://longshore-minio?endpoint={}&anonymous=true", lab.endpoint);
     let Err(error) = S3Store::open(&uri.parse()?, S3Options::default()).await?.check().await else {
         return Err("a stranger may list".into());

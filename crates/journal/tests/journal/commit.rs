@@ -217,6 +217,24 @@ impl Disk for GatedDisk {
 }
 
 #[tokio::test]
+async fn nothing_is_durable_before_its_sync_ended() {
+    let gate = Arc::new((Mutex::new(true), Condvar::new()));
+    let disk = GatedDisk(MemoryDisk::new(), Arc::clone(&gate));
+    let journal = Journal::open(Path::new(DIR), Arc::new(disk)).unwrap();
+    let writer = Writer::start(journal, CommitPolicy { max_delay: Duration::ZERO, max_batch: 5 });
+    let first = writer.append(arrived(1)).await.unwrap();
+    writer.durable(first).await.unwrap();
+    *gate.0.lock().unwrap() = false;
+    let second = writer.append(arrived(2)).await.unwrap();
+    let early = tokio::time::timeout(Duration::from_millis(300), writer.durable(second)).await;
+    assert!(early.is_err() && !writer.is_durable(second));
+    *gate.0.lock().unwrap() = true;
+    gate.1.notify_all();
+    writer.durable(second).await.unwrap();
+    assert!(writer.is_durable(second));
+}
+
+#[tokio::test]
 async fn a_slow_disk_makes_appenders_wait_and_not_memory_grow() {
     let gate = Arc::new((Mutex::new(false), Condvar::new()));
     let disk = GatedDisk(MemoryDisk::new(), Arc::clone(&gate));

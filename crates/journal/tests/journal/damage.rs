@@ -83,6 +83,23 @@ fn a_flipped_bit_before_the_last_frame_is_an_error_with_its_place() {
 }
 
 #[test]
+fn a_hole_in_a_header_with_nothing_behind_it_is_torn_and_with_records_behind_it_is_damage() {
+    let (content, _) = segment(1, true);
+    for from in 0..24 {
+        for to in from + 1..=24 {
+            let mut content = content.clone();
+            content[from..to].fill(0);
+            if content[..24] == segment(1, true).0[..24] {
+                continue;
+            }
+            assert!(open(&with(&content)).is_err(), "{from}..{to} with records behind it");
+            let journal = open(&with(&content[..24])).unwrap();
+            assert_eq!((journal.recovery().records, journal.recovery().cut_bytes), (0, 24), "{from}..{to}");
+        }
+    }
+}
+
+#[test]
 fn a_flipped_bit_in_the_last_frame_of_all_costs_that_frame_only() {
     let (content, ends) = segment(3, true);
     for at in ends[2]..content.len() {

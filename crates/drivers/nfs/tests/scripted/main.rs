@@ -4,8 +4,8 @@
 mod server;
 
 use bytes::Bytes;
-use longshore_driver_nfs::{NfsOptions, NfsStore};
 use futures::{StreamExt as _, TryStreamExt as _};
+use longshore_driver_nfs::{NfsOptions, NfsStore};
 use model::{Facets, Kind, RelPath};
 use nfs3_types::{
     mount::{mountres3, mountstat3},
@@ -51,7 +51,8 @@ async fn connect(server: &Server, connections: usize) -> storage::Result<(NfsSto
 }
 
 async fn listed(store: &NfsStore, dir: &str) -> storage::Result<Vec<model::Entry>> {
-    let pages: Vec<_> = store.list(&dir.into(), ListSpec { want: Facets::POSIX, ..ListSpec::default() }).try_collect().await?;
+    let pages: Vec<_> =
+        store.list(&dir.into(), ListSpec { want: Facets::POSIX, ..ListSpec::default() }).try_collect().await?;
     Ok(pages.into_iter().flat_map(|page| page.entries).collect())
 }
 
@@ -105,7 +106,9 @@ async fn entries_without_attributes_or_handles_are_looked_up() {
 #[tokio::test]
 async fn a_server_without_readdirplus_is_listed_with_readdir() {
     let server = Server::start(Tree::new().file("f", b"12345").file("g", b"")).await;
-    server.hook(|procedure, _| (procedure == P::NFSPROC3_READDIRPLUS).then_some(Reply::Status(nfsstat3::NFS3ERR_NOTSUPP)));
+    server.hook(|procedure, _| {
+        (procedure == P::NFSPROC3_READDIRPLUS).then_some(Reply::Status(nfsstat3::NFS3ERR_NOTSUPP))
+    });
     let (store, probe) = connect(&server, 1).await.unwrap();
     for _ in 0..2 {
         let sizes: Vec<_> = listed(&store, "").await.unwrap().iter().map(|e| e.stamp.size).collect();
@@ -128,7 +131,9 @@ async fn a_cookie_that_the_server_forgot_means_the_directory_changed() {
     let server = Server::start((0..300).fold(Tree::new(), |tree, n| tree.file(&format!("f{n:03}"), b""))).await;
     let (store, _) = connect(&server, 1).await.unwrap();
     assert_eq!(listed(&store, "").await.unwrap().len(), 300);
-    server.hook(|p, nth| (p == P::NFSPROC3_READDIRPLUS && nth == 2).then_some(Reply::Status(nfsstat3::NFS3ERR_BAD_COOKIE)));
+    server.hook(|p, nth| {
+        (p == P::NFSPROC3_READDIRPLUS && nth == 2).then_some(Reply::Status(nfsstat3::NFS3ERR_BAD_COOKIE))
+    });
     let pages: Vec<_> = store.list(&RelPath::ROOT, ListSpec::default()).collect().await;
     assert_eq!(pages.len(), 2, "a page, an error, and the end");
     assert_eq!(pages[1].as_ref().unwrap_err().kind(), ErrorKind::Changed);
@@ -164,7 +169,9 @@ async fn a_file_that_ends_early_is_changed_and_never_a_shorter_file() {
 async fn a_file_written_while_it_is_read_is_changed() {
     let server = Server::start(Tree::new().file("f", &noise(12 << 20))).await;
     let (store, _) = connect(&server, 2).await.unwrap();
-    let Body::Stream(mut pieces) = store.read(&"f".into(), ReadSpec::default()).await.unwrap().body else { panic!("not a stream") };
+    let Body::Stream(mut pieces) = store.read(&"f".into(), ReadSpec::default()).await.unwrap().body else {
+        panic!("not a stream")
+    };
     pieces.next().await.unwrap().unwrap();
     server.tree.ctime.fetch_add(1, Ordering::Relaxed);
     let rest: Result<Vec<_>, _> = pieces.try_collect().await;
@@ -270,7 +277,9 @@ async fn a_server_that_forgot_every_handle_is_mounted_again() {
 async fn a_stream_goes_on_when_the_server_forgets_every_handle() {
     let server = Server::start(Tree::new().file("f", &noise(12 << 20))).await;
     let (store, _) = connect(&server, 2).await.unwrap();
-    let Body::Stream(mut pieces) = store.read(&"f".into(), ReadSpec::default()).await.unwrap().body else { panic!("not a stream") };
+    let Body::Stream(mut pieces) = store.read(&"f".into(), ReadSpec::default()).await.unwrap().body else {
+        panic!("not a stream")
+    };
     let mut back = pieces.next().await.unwrap().unwrap().to_vec();
     server.tree.generation.fetch_add(1, Ordering::Relaxed);
     while let Some(piece) = pieces.next().await {
@@ -283,7 +292,9 @@ async fn a_stream_goes_on_when_the_server_forgets_every_handle() {
 async fn a_paused_stream_keeps_no_connection_from_others() {
     let server = Server::start(Tree::new().file("big", &noise(12 << 20)).file("f", b"content")).await;
     let (store, _) = connect(&server, 1).await.unwrap();
-    let Body::Stream(mut pieces) = store.read(&"big".into(), ReadSpec::default()).await.unwrap().body else { panic!("not a stream") };
+    let Body::Stream(mut pieces) = store.read(&"big".into(), ReadSpec::default()).await.unwrap().body else {
+        panic!("not a stream")
+    };
     for _ in 0..3 {
         pieces.next().await.unwrap().unwrap();
         assert_eq!(content(&store, "f").await.unwrap(), b"content");
@@ -325,7 +336,9 @@ async fn a_path_that_is_not_exported_is_not_found_and_the_hint_lists_what_is() {
 #[tokio::test]
 async fn a_directory_below_an_export_is_looked_up() {
     let server = Server::start(Tree::new().dir("d").dir("d/e").file("d/e/f", b"content")).await;
-    server.mount_hook(|path| (path != b"/export").then(|| Reply::Message(packed(&mountres3::Err(mountstat3::MNT3ERR_ACCES)))));
+    server.mount_hook(|path| {
+        (path != b"/export").then(|| Reply::Message(packed(&mountres3::Err(mountstat3::MNT3ERR_ACCES))))
+    });
     let at = |path: &str| format!("nfs://127.0.0.1:{0}/export/{path}?mountport={0}", server.port).parse().unwrap();
     let store = NfsStore::connect(&at("d/e"), NfsOptions::default()).await.unwrap();
     assert_eq!(content(&store, "f").await.unwrap(), b"content");

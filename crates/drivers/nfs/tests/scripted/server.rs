@@ -3,11 +3,11 @@
 use nfs3_types::{
     mount::{self, MOUNT_PROGRAM, dirpath, export_node, exports, fhandle3, mountres3, mountres3_ok},
     nfs3::{
-        self, FSINFO3res, FSINFO3resok, FSSTAT3res, FSSTAT3resok, GETATTR3args, GETATTR3res, GETATTR3resok, LOOKUP3args, LOOKUP3res,
-        LOOKUP3resok, NFS_PROGRAM as P, Nfs3Option, Nfs3Result, PATHCONF3res, PATHCONF3resok, READ3args, READ3res, READ3resok,
-        READDIR3args, READDIR3res, READDIR3resok, READDIRPLUS3args, READDIRPLUS3res, READDIRPLUS3resok, READLINK3args, READLINK3res,
-        READLINK3resok, cookieverf3, dirlist3, dirlistplus3, entry3, entryplus3, fattr3, filename3, ftype3, nfs_fh3, nfspath3,
-        nfsstat3, nfstime3, specdata3,
+        self, FSINFO3res, FSINFO3resok, FSSTAT3res, FSSTAT3resok, GETATTR3args, GETATTR3res, GETATTR3resok,
+        LOOKUP3args, LOOKUP3res, LOOKUP3resok, NFS_PROGRAM as P, Nfs3Option, Nfs3Result, PATHCONF3res, PATHCONF3resok,
+        READ3args, READ3res, READ3resok, READDIR3args, READDIR3res, READDIR3resok, READDIRPLUS3args, READDIRPLUS3res,
+        READDIRPLUS3resok, READLINK3args, READLINK3res, READLINK3resok, cookieverf3, dirlist3, dirlistplus3, entry3,
+        entryplus3, fattr3, filename3, ftype3, nfs_fh3, nfspath3, nfsstat3, nfstime3, specdata3,
     },
     rpc::{accept_stat_data, accepted_reply, auth_stat, msg_body, opaque_auth, rejected_reply, reply_body, rpc_msg},
     xdr_codec::{List, Opaque, Pack, Unpack, Void},
@@ -93,7 +93,8 @@ impl Tree {
     }
     fn with(mut self, path: &str, node: Node) -> Self {
         // A leading slash keeps a name with slashes apart from a path below the root.
-        let exotic = path.is_empty() || (path.contains('/') && !self.nodes.contains_key(path.rsplit_once('/').unwrap().0));
+        let exotic =
+            path.is_empty() || (path.contains('/') && !self.nodes.contains_key(path.rsplit_once('/').unwrap().0));
         self.nodes.insert(if exotic { format!("\u{1}{path}") } else { path.to_owned() }, node);
         self
     }
@@ -171,7 +172,11 @@ impl Tree {
                     return Err(nfsstat3::NFS3ERR_NOENT);
                 }
                 let dir_attributes = Nfs3Option::None;
-                packed(&LOOKUP3res::Ok(LOOKUP3resok { object: self.handle(&path), obj_attributes: attributes(&path), dir_attributes }))
+                packed(&LOOKUP3res::Ok(LOOKUP3resok {
+                    object: self.handle(&path),
+                    obj_attributes: attributes(&path),
+                    dir_attributes,
+                }))
             }
             P::NFSPROC3_READLINK => {
                 let path = self.path(&unpacked::<READLINK3args>(arguments).symlink)?;
@@ -184,7 +189,11 @@ impl Tree {
                 let args: READDIR3args = unpacked(arguments);
                 let dir = self.path(&args.dir)?;
                 let (page, end) = self.page(dir, args.cookie);
-                let entry = |(cookie, path): (u64, &str)| entry3 { fileid: 1, name: filename3::from(name_of(path).to_vec()), cookie };
+                let entry = |(cookie, path): (u64, &str)| entry3 {
+                    fileid: 1,
+                    name: filename3::from(name_of(path).to_vec()),
+                    cookie,
+                };
                 let reply = dirlist3 { entries: List(page.into_iter().map(entry).collect()), eof: end };
                 let cookieverf = cookieverf3(*b"verifier");
                 packed(&READDIR3res::Ok(READDIR3resok { dir_attributes: Nfs3Option::None, cookieverf, reply }))
@@ -427,7 +436,10 @@ fn answer_mount(tree: &Tree, state: &State, procedure: MOUNT_PROGRAM, arguments:
             (packed(&good), hook.and_then(|hook| hook(&path.0)))
         }
         MOUNT_PROGRAM::MOUNTPROC3_EXPORT => {
-            let node = export_node { ex_dir: dirpath(Opaque::borrowed(b"/export")), ex_groups: List::<mount::name>(Vec::new()) };
+            let node = export_node {
+                ex_dir: dirpath(Opaque::borrowed(b"/export")),
+                ex_groups: List::<mount::name>(Vec::new()),
+            };
             (packed(&exports::from_one(node)), None)
         }
         other => panic!("{other} was not expected"),

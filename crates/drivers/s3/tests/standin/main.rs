@@ -1,13 +1,14 @@
 //! What no real server does on demand: closed connections, late errors, cut bodies, silence, a CA of its own.
 #![allow(clippy::unwrap_used)]
 
+mod credentials;
 mod server;
 
 use bytes::Bytes;
 use futures::StreamExt as _;
 use longshore_driver_s3::{Flavour, Keys, S3Options, S3Store};
 use model::{Digests, Facets, RelPath};
-use server::{Reply, Seen, Standin, answer, refusal};
+use server::{Reply, Seen, Standin, answer, head, refusal};
 use std::{
     sync::{
         Arc, Mutex,
@@ -15,7 +16,7 @@ use std::{
     },
     time::Duration,
 };
-use storage::{Body, ErrorKind, ReadSpec, Reach, Retry, Source as _, Target as _, WriteSpec};
+use storage::{Body, ErrorKind, Reach, ReadSpec, Retry, Source as _, Target as _, WriteSpec};
 
 fn options() -> S3Options {
     let keys = Keys { access: "AKID".into(), secret: "secret".into(), token: None };
@@ -41,7 +42,14 @@ async fn over_tls_with_its_own_ca_the_payload_is_unsigned_and_its_checksum_a_hea
     let file = directory.path().join("ca.pem");
     std::fs::write(&file, server.ca.as_ref().unwrap()).unwrap();
     let store = open(&server, &format!("&flavour=aws&ca={}", file.display())).await;
-    store.put(&"a b/\u{e9}".into(), WriteSpec::default(), vec![Bytes::from_static(b"1234"), Bytes::from_static(b"56789")]).await.unwrap();
+    store
+        .put(
+            &"a b/\u{e9}".into(),
+            WriteSpec::default(),
+            vec![Bytes::from_static(b"1234"), Bytes::from_static(b"56789")],
+        )
+        .await
+        .unwrap();
     let seen = server.seen().remove(0);
     assert_eq!((seen.method.as_str(), seen.target.as_str()), ("PUT", "/bucket/pre/a%20b/%C3%A9"));
     assert_eq!(seen.body, b"123456789");
@@ -51,7 +59,10 @@ async fn over_tls_with_its_own_ca_the_payload_is_unsigned_and_its_checksum_a_hea
     assert_eq!(seen.header("transfer-encoding"), None);
     assert_eq!(seen.header("content-encoding"), None);
     let signed = seen.header("authorization").unwrap();
-    assert!(signed.contains("SignedHeaders=host;x-amz-checksum-crc64nvme;x-amz-content-sha256;x-amz-date,"), "{signed}");
+    assert!(
+        signed.contains("SignedHeaders=host;x-amz-checksum-crc64nvme;x-amz-content-sha256;x-amz-date,"),
+        "{signed}"
+    );
 }
 
 #[tokio::test]
@@ -75,10 +86,14 @@ async fn over_plain_http_the_payload_is_signed() {
 
 #[tokio::test]
 async fn one_connection_carries_one_request_after_another() {
-    let server = Standin::start(false, |seen| {
-        if seen.method == "GET" { Reply::Say(answer("200 OK", &[], "content")) } else { fine() }
-    })
-    .await;
+    let server =
+        Standin::start(
+            false,
+            |seen| {
+                if seen.method == "GET" { Reply::Say(answer("200 OK", &[], "content")) } else { fine() }
+            },
+        )
+        .await;
     let store = open(&server, "&flavour=aws").await;
     for _ in 0..20 {
         store.put(&"x".into(), WriteSpec::default(), one("abc")).await.unwrap();
@@ -180,7 +195,10 @@ async fn an_error_after_a_success_is_an_error() {
     assert_eq!(finish.header("x-amz-checksum-type"), Some("FULL_OBJECT"));
     assert_eq!(finish.header("x-amz-mp-object-size"), Some("9"));
     let list = String::from_utf8(finish.body).unwrap();
-    assert!(list.contains("<Part><PartNumber>1</PartNumber><ETag>&quot;e&quot;</ETag><ChecksumCRC64NVME>rosUhgp5mIg=</"), "{list}");
+    assert!(
+        list.contains("<Part><PartNumber>1</PartNumber><ETag>&quot;e&quot;</ETag><ChecksumCRC64NVME>rosUhgp5mIg=</"),
+        "{list}"
+    );
 }
 
 #[tokio::test]
@@ -238,7 +256,11 @@ async fn what_a_preflight_meets_is_told_apart() {
             ErrorKind::Invalid,
             "?region=eu-west-3",
         ),
-        (Reply::Say(answer("200 OK", &[], "<!DOCTYPE html><html></html>")), ErrorKind::Unexpected, "check the endpoint"),
+        (
+            Reply::Say(answer("200 OK", &[], "<!DOCTYPE html><html></html>")),
+            ErrorKind::Unexpected,
+            "check the endpoint",
+        ),
     ] {
         *said.lock().unwrap() = reply;
         let error = store.check().await.unwrap_err();
@@ -258,7 +280,10 @@ async fn the_server_is_asked_what_it_is_without_a_signature() {
         let server = Standin::start(false, move |_| Reply::Say(answer("403 Forbidden", &[("server", name)], ""))).await;
         assert_eq!(open(&server, "").await.flavour(), flavour);
         let seen = server.seen().remove(0);
-        assert_eq!((seen.method.as_str(), seen.target.as_str(), seen.header("authorization")), ("HEAD", "/bucket", None));
+        assert_eq!(
+            (seen.method.as_str(), seen.target.as_str(), seen.header("authorization")),
+            ("HEAD", "/bucket", None)
+        );
     }
 }
 
@@ -273,19 +298,28 @@ async fn nothing_is_signed_for_an_anonymous_reader() {
 #[tokio::test]
 async fn digests_are_told_only_where_they_are_of_the_whole_content() {
     const MD5: &str = "\"9e107d9d372bb6826bd81d3542a419d6\"";
-    let cases: [(&[(&str, &str)], bool, bool); 5] = [
-        (&[("etag", MD5), ("x-amz-checksum-crc64nvme", "rosUhgp5mIg="), ("x-amz-checksum-type", "FULL_OBJECT")], true, true),
-        (&[("etag", "\"9e107d9d372bb6826bd81d3542a419d6-3\""), ("x-amz-checksum-crc64nvme", "rosUhgp5mIg=")], false, true),
-        (&[("etag", MD5), ("x-amz-checksum-crc64nvme", "rosUhgp5mIg="), ("x-amz-checksum-type", "COMPOSITE")], true, false),
+    type Headers = [(&'static str, &'static str)];
+    let cases: [(&Headers, bool, bool); 5] = [
+        (
+            &[("etag", MD5), ("x-amz-checksum-crc64nvme", "rosUhgp5mIg="), ("x-amz-checksum-type", "FULL_OBJECT")],
+            true,
+            true,
+        ),
+        (
+            &[("etag", "\"9e107d9d372bb6826bd81d3542a419d6-3\""), ("x-amz-checksum-crc64nvme", "rosUhgp5mIg=")],
+            false,
+            true,
+        ),
+        (
+            &[("etag", MD5), ("x-amz-checksum-crc64nvme", "rosUhgp5mIg="), ("x-amz-checksum-type", "COMPOSITE")],
+            true,
+            false,
+        ),
         (&[("etag", MD5), ("x-amz-server-side-encryption", "aws:kms")], false, false),
         (&[("etag", MD5), ("x-amz-server-side-encryption", "AES256")], true, false),
     ];
     for (headers, md5, crc) in cases {
-        let mut head = String::from("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n");
-        for (name, value) in headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
-        }
-        head.push_str("\r\n");
+        let head = head("200 OK", 9, headers);
         let server = Standin::start(false, move |_| Reply::Say(head.clone())).await;
         let store = open(&server, "&flavour=aws").await;
         let digests = store.stat(&"x".into(), Facets::DIGESTS).await.unwrap().digests.unwrap();

@@ -1,0 +1,201 @@
+//! Discovery that is killed, stopped, refused and led astray.
+
+mod common;
+
+use collectors::{Error, discover};
+use common::{NOW, Odd, comparable, discovered, options, planted, rows};
+use inventory::{Inventory, Problem};
+use model::{Metadata, RelPath};
+use proptest::prelude::*;
+use std::sync::atomic::Ordering;
+use storage::{ErrorKind, MemoryStore, Node, Target as _, WriteSpec};
+
+fn run<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+}
+
+fn problems(out: &std::path::Path) -> Vec<Problem> {
+    let inventory = Inventory::open(out).unwrap();
+    inventory.problems(&inventory.systems()[0].name).unwrap().map(Result::unwrap).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+    #[test]
+    fn a_discovery_killed_anywhere_and_taken_up_finds_everything_once(
+        dirs in proptest::collection::vec((0..20_usize, 0..9_usize), 0..20),
+        page in 1..4_usize,
+        concurrency in 1..5_usize,
+        checkpoint in 1..15_u64,
+        kills in proptest::collection::vec(1..12_usize, 0..5),
+        forgets in 0..3_usize,
+        keys in any::<bool>(),
+    ) {
+        run(async {
+            let store = if keys { MemoryStore::keys(1) } else { MemoryStore::tree() }.with_page(page);
+            let all = planted(&store, &dirs).await;
+            let odd = Odd { failing: [(RelPath::from("d1"), ErrorKind::Denied)].into(), ..Odd::over(store) };
+            let all: Vec<RelPath> = all.into_iter().filter(|path| keys || *path == "d1".into() || !path.starts_with(&"d1".into())).collect();
+
+            let undisturbed = tempfile::tempdir().unwrap();
+            let expected = discovered(&odd, undisturbed.path(), &options(concurrency, 1000)).await.unwrap();
+            prop_assert_eq!(rows(undisturbed.path()), all.clone());
+
+            let out = tempfile::tempdir().unwrap();
+            odd.forgets.store(forgets, Ordering::SeqCst);
+            let mut profile = None;
+            for pages in kills {
+                odd.pages_left.store(pages, Ordering::SeqCst);
+                let options = options(concurrency, checkpoint);
+                tokio::select! {
+                    done = discovered(&odd, out.path(), &options) => profile = Some(done.unwrap()),
+                    () = odd.hung.notified() => {}
+                }
+                if profile.is_some() {
+                    break;
+                }
+            }
+            odd.pages_left.store(usize::MAX, Ordering::SeqCst);
+            let profile = match profile {
+                Some(profile) => profile,
+                None => discovered(&odd, out.path(), &options(concurrency, checkpoint)).await.unwrap(),
+            };
+            prop_assert_eq!(rows(out.path()), all);
+            prop_assert_eq!(comparable(profile), comparable(expected));
+            let (mut ours, mut theirs) = (problems(out.path()), problems(undisturbed.path()));
+            ours.sort_by(|a, b| a.path.cmp(&b.path));
+            theirs.sort_by(|a, b| a.path.cmp(&b.path));
+            prop_assert_eq!(ours, theirs);
+            Ok(())
+        })?;
+    }
+}
+
+#[test]
+fn a_discovery_that_is_told_to_stop_goes_on_where_it_stopped() {
+    run(async {
+        let store = MemoryStore::tree().with_page(2);
+        let all = planted(&store, &[(0, 9), (0, 9), (1, 9), (2, 9)]).await;
+        let odd = Odd::over(store);
+        odd.pages_left.store(7, Ordering::SeqCst);
+        let out = tempfile::tempdir().unwrap();
+        let first = options(2, 1_000_000);
+        let stop = first.stop.clone();
+        let (stopped, ()) = tokio::join!(discover(&odd, out.path(), first.clone()), async {
+            odd.hung.notified().await;
+            stop.cancel();
+        });
+        let error = stopped.unwrap_err();
+        assert!(matches!(error, Error::Interrupted { entries } if entries > 0), "{error}");
+        assert!(error.hint().unwrap().contains("again"));
+
+        odd.pages_left.store(usize::MAX, Ordering::SeqCst);
+        let second = options(2, 1_000_000);
+        let profile = discovered(&odd, out.path(), &second).await.unwrap();
+        assert_eq!(rows(out.path()), all.into_iter().collect::<Vec<_>>());
+        assert_eq!(profile.walk.resumed, 1);
+        let numbers = second.progress.numbers();
+        assert!(numbers.inherited > 0 && numbers.inherited < numbers.entries, "{numbers:?}");
+        assert_eq!(numbers.entries, 40);
+    });
+}
+
+#[test]
+fn a_directory_that_refuses_is_listed_and_the_rest_is_found() {
+    run(async {
+        let store = MemoryStore::tree();
+        let all = planted(&store, &[(0, 2), (0, 2), (0, 2)]).await;
+        let odd = Odd { failing: [(RelPath::from("d1"), ErrorKind::Denied)].into(), ..Odd::over(store) };
+        let out = tempfile::tempdir().unwrap();
+        let options = options(2, 1000);
+        let profile = discovered(&odd, out.path(), &options).await.unwrap();
+        assert_eq!(rows(out.path()).len(), all.len() - 2);
+        assert_eq!((profile.unreadable_count, options.progress.numbers().unreadable), (1, 1));
+        assert_eq!((profile.unreadable[0].path.clone(), profile.unreadable[0].kind.as_str()), ("d1".into(), "denied"));
+        assert!(profile.unreadable[0].detail.contains("permission denied"), "{:?}", profile.unreadable);
+        assert_eq!(profile.counts.files, 4);
+        assert!(profile.capacity.is_some());
+    });
+}
+
+#[test]
+fn a_root_that_refuses_is_an_error_and_no_empty_inventory() {
+    run(async {
+        let odd = Odd { failing: [(RelPath::ROOT, ErrorKind::Denied)].into(), ..Odd::over(MemoryStore::tree()) };
+        let out = tempfile::tempdir().unwrap();
+        let error = discovered(&odd, out.path(), &options(2, 1000)).await.unwrap_err();
+        assert!(matches!(&error, Error::Source(error) if error.kind() == ErrorKind::Denied), "{error}");
+        assert!(matches!(Inventory::open(out.path()).unwrap().sha256(), Err(inventory::Error::Unfinished { .. })));
+    });
+}
+
+#[test]
+fn a_server_that_goes_away_is_waited_for_and_one_silent_directory_is_not() {
+    run(async {
+        let store = MemoryStore::tree().with_page(4);
+        let dirs: Vec<(usize, usize)> = (0..30).map(|_| (0, 3)).collect();
+        let all = planted(&store, &dirs).await;
+        let gone = |names: std::ops::Range<usize>| {
+            names.map(|n| (RelPath::from(format!("d{n}").as_str()), ErrorKind::Disconnected)).collect()
+        };
+        let odd = Odd { failing: gone(3..30), ..Odd::over(store.clone()) };
+        let out = tempfile::tempdir().unwrap();
+        let error = discovered(&odd, out.path(), &options(1, 1000)).await.unwrap_err();
+        assert!(matches!(&error, Error::Gone { last, .. } if last.kind() == ErrorKind::Disconnected), "{error}");
+
+        let odd = Odd { failing: gone(3..4), ..Odd::over(store) };
+        let profile = discovered(&odd, out.path(), &options(1, 1000)).await.unwrap();
+        assert_eq!(profile.unreadable_count, 1, "{:?}", profile.unreadable);
+        assert_eq!(rows(out.path()).len(), all.len() - 3);
+    });
+}
+
+#[test]
+fn snapshots_are_left_out_and_said() {
+    run(async {
+        let store = MemoryStore::tree().with_page(1);
+        planted(&store, &[(0, 2)]).await;
+        for path in [".snapshot", "d0/~snapshot", "d0/not.snapshot"] {
+            store.make(&path.into(), Node::Dir, &Metadata::default()).await.unwrap();
+            store.put(&RelPath::from(path).join(b"old"), WriteSpec::default(), vec![]).await.unwrap();
+        }
+        let out = tempfile::tempdir().unwrap();
+        let profile = discovered(&Odd::over(store), out.path(), &options(2, 1)).await.unwrap();
+        assert_eq!(profile.counts.files, 3, "two files and the one below `not.snapshot`");
+        assert_eq!(profile.system.details["snapshot-directories-left-out"], "2");
+        assert_eq!(profile.unreadable_count, 0);
+        assert_eq!(profile.unreadable, [], "a snapshot that was left out is no failure");
+        let mut said: Vec<_> = problems(out.path()).into_iter().map(|problem| (problem.kind, problem.path)).collect();
+        said.sort();
+        assert_eq!(said, [("snapshot".into(), ".snapshot".into()), ("snapshot".into(), "d0/~snapshot".into())]);
+    });
+}
+
+#[test]
+fn a_second_discovery_replaces_the_first_and_a_fresh_one_forgets_an_interrupted_one() {
+    run(async {
+        let store = MemoryStore::tree().with_page(1);
+        planted(&store, &[(0, 3)]).await;
+        let odd = Odd::over(store.clone());
+        let out = tempfile::tempdir().unwrap();
+        discovered(&odd, out.path(), &options(1, 1)).await.unwrap();
+        store.put(&"new".into(), WriteSpec::default(), vec![]).await.unwrap();
+        let profile = discovered(&odd, out.path(), &options(1, 1)).await.unwrap();
+        assert_eq!((profile.counts.files, profile.walk.resumed), (4, 0));
+
+        odd.pages_left.store(2, Ordering::SeqCst);
+        let first = options(1, 1);
+        tokio::select! {
+            done = discovered(&odd, out.path(), &first) => panic!("{done:?}"),
+            () = odd.hung.notified() => {}
+        }
+        odd.pages_left.store(usize::MAX, Ordering::SeqCst);
+        let mut fresh = options(1, 1);
+        fresh.fresh = true;
+        let profile = discovered(&odd, out.path(), &fresh).await.unwrap();
+        assert_eq!((profile.counts.files, profile.walk.resumed), (4, 0));
+        assert_eq!(Inventory::open(out.path()).unwrap().profile("memory-store-x").unwrap(), profile);
+        assert_eq!(profile.walk.started_at, "2027-01-15T08:00:00Z");
+        assert_eq!(NOW.secs, 1_800_000_000);
+    });
+}
