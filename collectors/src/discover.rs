@@ -92,8 +92,14 @@ pub async fn discover(collector: &dyn Collector, out: &Path, options: DiscoverOp
     let volume = root.and_then(|root| root.stamp.file_id).map(|id| id.volume);
 
     let draft = Inventory::create(out, &rfc3339(options.now))?.draft(collector.location(), options.fresh)?;
-    let mut standing =
-        draft.checkpoint()?.map(Standing::taken_up).unwrap_or_else(|| Standing::new(options.now, volume));
+    let mut standing = match draft.checkpoint()?.map(Standing::taken_up) {
+        Some(standing) => {
+            // At once, so that a run that dies before its first checkpoint is counted too.
+            draft.save(&standing)?;
+            standing
+        }
+        None => Standing::new(options.now, volume),
+    };
     let frontier = standing.take_frontier();
     let last_key = standing.last_key.clone();
     let gather = Gather::new(draft, standing, Arc::clone(&options.progress), Arc::clone(&options.latency))?;

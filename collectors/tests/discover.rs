@@ -1,10 +1,11 @@
 //! Discovery that is killed, stopped, refused and led astray.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 
-use collectors::{Error, discover};
 use common::{NOW, Odd, comparable, discovered, options, planted, rows};
 use inventory::{Inventory, Problem};
+use longshore_collectors::{Error, discover};
 use model::{Metadata, RelPath};
 use proptest::prelude::*;
 use std::sync::atomic::Ordering;
@@ -40,6 +41,12 @@ proptest! {
             let undisturbed = tempfile::tempdir().unwrap();
             let expected = discovered(&odd, undisturbed.path(), &options(concurrency, 1000)).await.unwrap();
             prop_assert_eq!(rows(undisturbed.path()), all.clone());
+            if !keys {
+                // Each directory that was found, and the root, but for the one that refuses.
+                let refused = u64::from(all.contains(&"d1".into()));
+                let listed: u64 = expected.shape.directories_by_width.iter().sum();
+                prop_assert_eq!(listed, expected.counts.dirs + 1 - refused);
+            }
 
             let out = tempfile::tempdir().unwrap();
             odd.forgets.store(forgets, Ordering::SeqCst);

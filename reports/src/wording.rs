@@ -131,6 +131,9 @@ pub(crate) fn tally_rows(tally: &Tally) -> Vec<(String, u64, Option<Count>)> {
     for (kind, items) in &tally.failed {
         rows.push((format!("failed: {}", visible::text(kind)), *items, None));
     }
+    if tally.pending > 0 {
+        rows.push(("not reached".to_owned(), tally.pending, None));
+    }
     rows
 }
 
@@ -148,15 +151,15 @@ pub(crate) fn tally_words(tally: &Tally) -> Option<&'static str> {
 
 /// Says that the tally adds up, or that it does not.
 pub(crate) fn sum(tally: &Tally) -> String {
-    let parts = [
+    let settled = [
         tally.copied.items(),
         tally.adopted.items(),
         tally.unchanged.items(),
         tally.skipped_items(),
         tally.failed_items(),
-    ]
-    .map(figures::count)
-    .join(" + ");
+    ];
+    let pending = (tally.pending > 0).then_some(tally.pending);
+    let parts = settled.into_iter().chain(pending).map(figures::count).collect::<Vec<_>>().join(" + ");
     if tally.adds_up() {
         format!("{parts} = {}: it adds up", figures::count(tally.found.items()))
     } else {

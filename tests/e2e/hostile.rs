@@ -1,9 +1,9 @@
 //! Everything that a name, an inode or a clock can do to us, to S3 and back.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use longshore_tests::{Rig, compare, expect, make_tree, run, say};
 use serde_json::Value;
-use std::{path::Path, process::Command};
+use std::{ffi::OsStr, fs::File, os::unix::ffi::OsStrExt as _, path::Path, process::Command};
 
 pub fn from_nfs_and_back(rig: &Rig) -> Result<()> {
     let (dir, from) = rig.export("hostile")?;
@@ -32,9 +32,10 @@ fn there_and_back(rig: &Rig, dir: &Path, from: &str, nfs: bool) -> Result<()> {
     for item in &failed {
         ensure!(item["kind"] == "name-refused", "{item:#}");
     }
-    // Those are told one by one; take them off the disk, so that everything else must be equal.
+    // Those are told one by one; leave them out (a directory with what lies in it), so that everything else must be equal.
     for item in &failed {
         remove(dir, &item["path"])?;
+        forget(rig, &bucket, &item["path"])?;
     }
     compare("s3", dir, &format!("s3://{bucket}/tree"), &[])?;
 
@@ -60,11 +61,23 @@ fn there_and_back(rig: &Rig, dir: &Path, from: &str, nfs: bool) -> Result<()> {
     Ok(())
 }
 
-/// Removes what a path of the report names.
+/// Removes what a path of the report names; the directory around it keeps its time.
 fn remove(dir: &Path, path: &Value) -> Result<()> {
     let path: model::RelPath = serde_json::from_value(path.clone())?;
-    use std::os::unix::ffi::OsStrExt as _;
-    run(Command::new("rm").arg("-rf").arg("--").arg(dir.join(std::ffi::OsStr::from_bytes(path.as_bytes()))))?;
+    let gone = dir.join(OsStr::from_bytes(path.as_bytes()));
+    let around = File::open(gone.parent().context("a path below the tree has a parent")?)?;
+    let before = around.metadata()?.modified()?;
+    run(Command::new("rm").arg("-rf").arg("--").arg(&gone))?;
+    around.set_modified(before)?;
+    Ok(())
+}
+
+/// Removes what lies below a refused directory from the bucket.
+fn forget(rig: &Rig, bucket: &str, path: &Value) -> Result<()> {
+    let path: model::RelPath = serde_json::from_value(path.clone())?;
+    if let Some(path) = path.to_str() {
+        rig.s3(&["forget", bucket, &format!("tree/{path}/")])?;
+    }
     Ok(())
 }
 

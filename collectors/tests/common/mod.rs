@@ -1,10 +1,10 @@
 //! A system to discover: a store in memory that misbehaves when told to.
-#![allow(dead_code, reason = "each test file uses its share")]
+#![allow(clippy::unwrap_used, dead_code, reason = "each test file uses its share")]
 
 use async_trait::async_trait;
-use collectors::{Collector, DiscoverOptions, Error};
 use futures::{StreamExt as _, stream::BoxStream};
 use inventory::{Inventory, Profile, System, rows::read_entries};
+use longshore_collectors::{Collector, DiscoverOptions, Error};
 use model::{Entry, Facets, Location, Metadata, RelPath, Timestamp};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -135,7 +135,7 @@ pub fn options(concurrency: usize, entries: u64) -> DiscoverOptions {
 /// Discovers; a run that was just abandoned may hold its lock for another moment.
 pub async fn discovered(odd: &Odd, out: &Path, options: &DiscoverOptions) -> std::result::Result<Profile, Error> {
     loop {
-        match collectors::discover(odd, out, options.clone()).await {
+        match longshore_collectors::discover(odd, out, options.clone()).await {
             Err(Error::Inventory(inventory::Error::Locked { .. })) => {
                 tokio::time::sleep(std::time::Duration::from_millis(1)).await;
             }

@@ -73,14 +73,14 @@ impl Error {
     /// Stable code of the error.
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Inventory(_) => "E1400",
+            Self::Inventory(_) => "E1500",
             Self::Catalog(error) => error.code(),
-            Self::Entries { .. } => "E1401",
-            Self::Time { .. } => "E1402",
-            Self::Option { .. } => "E1403",
-            Self::UnknownService { .. } => "E1404",
-            Self::Excluded { .. } => "E1405",
-            Self::NothingFits { .. } => "E1406",
+            Self::Entries { .. } => "E1501",
+            Self::Time { .. } => "E1502",
+            Self::Option { .. } => "E1503",
+            Self::UnknownService { .. } => "E1504",
+            Self::Excluded { .. } => "E1505",
+            Self::NothingFits { .. } => "E1506",
             Self::Plan(error) => error.code(),
         }
     }

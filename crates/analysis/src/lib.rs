@@ -7,11 +7,13 @@
 //! Options ──────────────────────────────┘
 //! ```
 //!
-//! Everything after [`Subject`] is pure: no clock, no I/O, and two runs agree to the byte. Only [`scan`]
+//! Everything after [`Subject`] is pure: no clock, no I/O, and two runs agree to the byte. Only `scan`
 //! touches polars.
 
 mod error;
 mod facts;
+#[cfg(test)]
+mod fixture;
 mod number;
 mod options;
 mod price;

@@ -73,6 +73,7 @@ pub(crate) enum Says {
 pub(crate) type Cited = Vec<(String, String)>;
 
 /// Cites one fact.
+#[expect(clippy::needless_pass_by_value, reason = "rules read better without a borrow")]
 pub(crate) fn cite(name: &str, value: impl ToString) -> Cited {
     vec![(name.to_owned(), value.to_string())]
 }

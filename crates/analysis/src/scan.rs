@@ -80,7 +80,8 @@ fn sums(files: &[PathBuf], now_secs: i64) -> PolarsResult<Scan> {
     let below = |bytes: u64| size().lt(lit(bytes));
     let total = |what: Expr, of: Expr| when(of).then(what).otherwise(lit(0_u64)).sum();
     let one = || lit(1_u64);
-    let parts = (size() + lit(PART_BYTES - 1)).floor_div(lit(PART_BYTES));
+    // `/` of two integers rounds down, as in Rust.
+    let parts = (size() + lit(PART_BYTES - 1)) / lit(PART_BYTES);
     let parts = when(parts.clone().gt(lit(MAX_PARTS))).then(lit(MAX_PARTS)).otherwise(parts);
     let puts = when(size().lt_eq(lit(PART_BYTES))).then(one()).otherwise(parts + lit(2_u64));
     // Where the server keeps no times of reading, the time of change stands for both.

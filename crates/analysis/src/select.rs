@@ -40,6 +40,10 @@ pub fn to_plan(
         let mut one = Move::new(&name, system.location.clone(), target);
         one.service = candidate.service.clone();
         one.configuration = candidate.configuration.clone();
+        // Storage classes are AWS's own; a compatible store behind another endpoint refuses most of them.
+        if one.to.param("endpoint").is_some_and(|endpoint| !endpoint.contains("amazonaws.com")) {
+            one.configuration.remove("StorageClass");
+        }
         if candidate.findings.iter().any(|f| f.id == ESCAPE) {
             one.names = NamePolicy::Escape;
         }

@@ -1,7 +1,7 @@
 //! What the target must carry: measured if somebody says so, else estimated from what the files show.
 
 use crate::number::{real, share, up};
-use crate::{Facts, Options};
+use crate::{Access, Cold, Facts, Options};
 use plan::Sizing;
 
 /// Seconds in which a month's work is done: 22 days of 8 hours.
@@ -22,6 +22,8 @@ pub struct Workload {
     pub sizing: Sizing,
     /// What counts and sizes grow to over the horizon.
     pub growth: f64,
+    /// Files that will not be used at the target for [`Cold::DAYS`], as they are today (without growth).
+    pub unused: [Cold; 3],
     /// Bytes used within 30 days.
     pub hot_bytes: f64,
     /// Bytes not used for 30 but for less than 90 days.
@@ -46,8 +48,12 @@ impl Workload {
     /// From facts and options.
     pub fn new(facts: &Facts, options: &Options) -> Self {
         let growth = options.growth();
-        let [month, quarter, _] = facts.unused;
-        let grown = |bytes: u64| real(bytes) * growth;
+        let grown = |n: u64| real(n) * growth;
+        // An archive is written once and then left alone, whatever happens to its source.
+        let archive = options.access == Access::Archive;
+        let unused = if archive { [everything(facts); 3] } else { facts.unused };
+        let changed = if archive { everything(facts) } else { facts.unchanged[0] };
+        let [month, quarter, _] = unused;
         let hot_bytes = grown(facts.bytes.saturating_sub(month.bytes));
         let cool_bytes = grown(month.bytes.saturating_sub(quarter.bytes));
         let cold_bytes = grown(quarter.bytes);
@@ -56,8 +62,8 @@ impl Workload {
         let hot_read_bytes = hot_bytes * options.hot_reads_per_month;
         let cool_read_bytes = cool_bytes * options.retrieval_share;
         let cold_read_bytes = cold_bytes * options.retrieval_share;
-        let written_bytes = grown(facts.bytes.saturating_sub(facts.unchanged[0].bytes));
-        let written_files = grown(facts.files.saturating_sub(facts.unchanged[0].files));
+        let written_bytes = grown(facts.bytes.saturating_sub(changed.bytes));
+        let written_files = grown(facts.files.saturating_sub(changed.files));
 
         let moved = hot_read_bytes + cool_read_bytes + cold_read_bytes + written_bytes;
         let guess_mibps = (moved / BUSY_SECONDS * PEAK / real(1 << 20)).max(LEAST_MIBPS);
@@ -76,6 +82,7 @@ impl Workload {
         Self {
             sizing,
             growth,
+            unused,
             hot_bytes,
             cool_bytes,
             cold_bytes,
@@ -98,8 +105,20 @@ impl Workload {
     }
 }
 
+/// All files, as if nobody touched them.
+fn everything(facts: &Facts) -> Cold {
+    Cold { files: facts.files, bytes: facts.bytes, small_files: facts.small_files, small_bytes: facts.small_bytes }
+}
+
 fn basis(facts: &Facts, options: &Options) -> String {
     let guess = || {
+        if options.access == Access::Archive {
+            return format!(
+                "estimated: nothing is changed and {:.0} % are read in a month, in 22 days of 8 hours with peaks of \
+                 {PEAK} times the mean",
+                100.0 * options.retrieval_share
+            );
+        }
         format!(
             "estimated: {:.0} % of the bytes changed within 30 days, {:.0} % were used and are read {} times a month, \
              the rest to {:.0} %; done in 22 days of 8 hours with peaks of {PEAK} times the mean",

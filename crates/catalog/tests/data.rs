@@ -1,5 +1,7 @@
 //! The embedded data, and what happens to data that is wrong.
 
+#![allow(clippy::unwrap_used)]
+
 use longshore_catalog::{Catalog, Copies, Error, Interface, PriceConfidence};
 
 const REGIONS: [&str; 10] = [

@@ -194,9 +194,8 @@ impl From<migrate::Error> for Failure {
             migrate::Error::Location { source, .. } => {
                 let hint = source.hint_text().map(str::to_owned);
                 let mut failure = Self::from(source);
-                failure.hint = hint.or_else(|| {
-                    Some("mend it and run the same command again: it goes on where it stopped".to_owned())
-                });
+                failure.hint = hint
+                    .or_else(|| Some("mend it and run the same command again: it goes on where it stopped".to_owned()));
                 failure
             }
             error => {
@@ -246,7 +245,8 @@ impl From<collectors::Error> for Failure {
             // What stopped it says more than that it stopped.
             collectors::Error::Gone { last, .. } => {
                 let mut failure = Self::from(last);
-                failure.cause = Some([Some(failure.message), failure.cause].into_iter().flatten().collect::<Vec<_>>().join(": "));
+                let said = failure.cause.take().map_or_else(String::new, |cause| format!(": {cause}"));
+                failure.cause = Some(format!("{}{said}", failure.message));
                 failure
             }
             collectors::Error::Interrupted { .. } => Self::new(Code::Interrupted, ""),

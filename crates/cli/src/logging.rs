@@ -3,14 +3,17 @@
 use crate::{
     args::LogFormat,
     failure::{Code, Failure, Outcome},
-    settings::Settings,
+    settings::{Origin, Settings},
 };
 use std::io;
 use tracing_subscriber::EnvFilter;
 
 /// Starts the log as the settings want it. A second call changes nothing: the demo runs commands inside a command.
 pub fn start(settings: &Settings) -> Outcome<()> {
-    let filter = EnvFilter::try_new(&settings.log.value).map_err(|error| {
+    // The demo's embedded servers log every refusal as an error, also those that a client provokes on purpose.
+    let spelled_out = matches!(settings.log.origin, Origin::Environment(_) | Origin::File(_));
+    let hushed = if spelled_out { "" } else { ",s3s=off,nfs3_server=off" };
+    let filter = EnvFilter::try_new(format!("{}{hushed}", settings.log.value)).map_err(|error| {
         Failure::new(Code::Environment, format!("the filter of the log `{}` is not valid", settings.log.value))
             .because(error)
             .hint("for example `info` or `driver_nfs=trace,warn`")

@@ -38,12 +38,13 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli, around: Surroundings) -> Outcome<Exit> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
-        Failure::new(Code::File, "cannot start the threads that the work needs").because(error)
-    })?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Code::File, "cannot start the threads that the work needs").because(error))?;
     let exit = runtime.block_on(async {
-        let stop = Stop::listen()
-            .map_err(|error| Failure::new(Code::File, "cannot listen for signals").because(error))?;
+        let stop =
+            Stop::listen().map_err(|error| Failure::new(Code::File, "cannot listen for signals").because(error))?;
         Box::pin(commands::run(cli, around, stop, logging::start)).await
     });
     // What is still in flight after an interrupt must not hold up the end.

@@ -80,15 +80,15 @@ async fn moving(name: String, read: Arc<dyn Fn() -> Reading + Send + Sync>, stop
     let unknown = ProgressStyle::with_template("{prefix:.bold} {spinner} {msg}").expect("the template is constant");
     bar.set_prefix(name);
     let mut pace = Pace::default();
+    let mut measured = None;
     while !stopped(&stop, FRAME).await {
         let reading = read();
         pace.note(Instant::now(), &reading);
-        let (done, all) = if reading.of_bytes > 0 {
-            (reading.bytes, reading.of_bytes)
-        } else {
-            (reading.items, reading.of_items)
-        };
-        bar.set_style(if all > 0 { known.clone() } else { unknown.clone() });
+        let (done, all) =
+            if reading.of_bytes > 0 { (reading.bytes, reading.of_bytes) } else { (reading.items, reading.of_items) };
+        if measured.replace(all > 0) != Some(all > 0) {
+            bar.set_style(if all > 0 { known.clone() } else { unknown.clone() });
+        }
         bar.set_length(all.max(1));
         bar.set_position(done.min(all));
         bar.set_message(line(&reading, &pace));
@@ -180,7 +180,8 @@ impl Pace {
         };
         let bytes = time(reading.bytes, reading.of_bytes, rate.bytes);
         let items = time(reading.items, reading.of_items, rate.items);
-        let seconds = bytes.into_iter().chain(items).fold(None, |worst: Option<f64>, s| Some(worst.map_or(s, |w| w.max(s))))?;
+        let seconds =
+            bytes.into_iter().chain(items).fold(None, |worst: Option<f64>, s| Some(worst.map_or(s, |w| w.max(s))))?;
         Some(Duration::from_secs_f64(seconds))
     }
 }

@@ -23,26 +23,20 @@ pub enum Scheme {
 }
 
 impl Scheme {
-    /// Every scheme with its word, and whether it can be written.
-    pub const ALL: [(Self, &'static str, bool); 3] =
-        [(Self::File, "file", true), (Self::Nfs, "nfs", false), (Self::S3, "s3", true)];
+    /// Every scheme with its word.
+    pub const ALL: [(Self, &'static str); 3] = [(Self::File, "file"), (Self::Nfs, "nfs"), (Self::S3, "s3")];
 
     /// The scheme of a location.
     pub fn of(location: &Location) -> Outcome<Self> {
         let word = location.scheme();
-        Self::ALL.iter().find(|(_, known, _)| *known == word).map(|(scheme, _, _)| *scheme).ok_or_else(|| {
-            let known: Vec<_> = Self::ALL.iter().map(|(_, word, _)| format!("{word}://")).collect();
+        Self::ALL.iter().find(|(_, known)| *known == word).map(|(scheme, _)| *scheme).ok_or_else(|| {
+            let known: Vec<_> = Self::ALL.iter().map(|(_, word)| format!("{word}://")).collect();
             let failure = Failure::new(Code::Scheme, format!("cannot open `{location}`: nobody serves `{word}://`"));
-            match nearest(word, Self::ALL.iter().map(|(_, word, _)| *word)) {
+            match nearest(word, Self::ALL.iter().map(|(_, word)| *word)) {
                 Some(near) => failure.hint(format!("did you mean `{near}://`?")),
                 None => failure.hint(format!("this version serves {}", known.join(", "))),
             }
         })
-    }
-
-    /// Can data be written there?
-    pub fn writes(self) -> bool {
-        Self::ALL.iter().any(|(scheme, _, writes)| *scheme == self && *writes)
     }
 }
 
@@ -107,7 +101,7 @@ pub fn local(location: &Location, missing: Missing, probe: Arc<dyn Probe>) -> Ou
             Failure::new(Code::File, format!("cannot make the directory `{}`", path.display())).because(error)
         })?;
     }
-    Ok(LocalStore::open(path, LocalOptions { probe, ..LocalOptions::default() })?)
+    Ok(LocalStore::open(location.path(), LocalOptions { probe, ..LocalOptions::default() })?)
 }
 
 /// Connects to an NFSv3 export.

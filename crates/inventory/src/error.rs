@@ -125,14 +125,13 @@ impl Error {
                 Some("give the directory that `longshore discover -o` wrote, such as `site.inv`".into())
             }
             Self::Occupied { .. } => Some("choose a new or an empty directory".into()),
-            Self::NoSuchSystem { .. } => None,
             Self::Unfinished { .. } => {
                 Some("run the same `longshore discover` again: it goes on where it stopped".into())
             }
             Self::Locked { .. } => {
                 Some("wait until it has ended, or choose another directory for the inventory".into())
             }
-            Self::Parquet { .. } => None,
+            Self::NoSuchSystem { .. } | Self::Parquet { .. } => None,
         }
     }
 }

@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn an_hour_and_a_nanosecond_are_both_counted() {
         let mut latencies = Latencies::default();
-        latencies.record("READ", Duration::from_secs(3600), true);
+        latencies.record("READ", Duration::from_hours(1), true);
         latencies.record("READ", Duration::from_nanos(1), true);
         let read = &latencies.to_profile()[0];
         assert!(read.max_us >= 3_600_000_000 && read.p50_us == 1, "{read:?}");

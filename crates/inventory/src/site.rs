@@ -168,8 +168,12 @@ impl Inventory {
         }
         let wanted = slug(location);
         let taken = |name: &String| self.index.systems.iter().any(|member| member.name == *name);
-        let name = std::iter::once(wanted.clone()).chain((2..).map(|n| format!("{wanted}-{n}"))).find(|n| !taken(n));
-        let name = name.expect("there are more numbers than systems");
+        let mut name = wanted.clone();
+        let mut number = 1_u32;
+        while taken(&name) {
+            number += 1;
+            name = format!("{wanted}-{number}");
+        }
         self.index.systems.push(Member { name: name.clone(), location: location.clone() });
         self.save()?;
         Ok(name)

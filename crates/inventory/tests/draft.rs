@@ -1,4 +1,5 @@
 //! A discovery in progress, and how it becomes the inventory.
+#![allow(clippy::unwrap_used)]
 
 use longshore_inventory as inventory;
 use longshore_inventory::{

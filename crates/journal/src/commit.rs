@@ -35,8 +35,8 @@ impl Default for CommitPolicy {
     }
 }
 
-/// Bytes that may wait, whatever the number of records.
-const MOST_WAITING: usize = 4 << 20;
+/// A batch of this many bytes is written at once, whatever the number of records, and four times as many may wait.
+const RIPE_BYTES: usize = 1 << 20;
 
 /// The async door of a journal. Clones share it.
 #[derive(Clone, Debug)]
@@ -212,6 +212,11 @@ impl Shared {
         self.room.notify_waiters();
     }
 
+    /// Is it large enough to be written at once?
+    fn is_ripe(&self, batch: &Batch) -> bool {
+        records(batch) >= self.policy.max_batch || batch.len() >= RIPE_BYTES
+    }
+
     /// `None`: no room.
     fn try_append(&self, record: &Record) -> Result<Option<Lsn>, Error> {
         let mut state = self.lock();
@@ -221,14 +226,15 @@ impl Shared {
         if state.closing {
             return Err(Error::Closed);
         }
-        let before = records(&state.batch);
-        if before >= self.policy.max_batch.saturating_mul(4).max(1) || state.batch.len() >= MOST_WAITING {
+        let most = self.policy.max_batch.saturating_mul(4).max(1);
+        if records(&state.batch) >= most || state.batch.len() >= 4 * RIPE_BYTES {
             return Ok(None);
         }
+        let (begins, was_ripe) = (state.batch.is_empty(), self.is_ripe(&state.batch));
         state.batch.push(record)?;
         state.appended += 1;
         let lsn = Lsn(state.appended);
-        if before == 0 || before + 1 == self.policy.max_batch {
+        if begins || (!was_ripe && self.is_ripe(&state.batch)) {
             self.work.notify_one();
         }
         Ok(Some(lsn))
@@ -245,8 +251,7 @@ impl Shared {
                 state.urgent = false;
                 state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
             }
-            let may_grow =
-                |state: &mut State| !state.urgent && !state.closing && records(&state.batch) < self.policy.max_batch;
+            let may_grow = |state: &mut State| !state.urgent && !state.closing && !self.is_ripe(&state.batch);
             let waited = self.work.wait_timeout_while(state, self.policy.max_delay, may_grow);
             let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
             if state.batch.is_empty() && state.closing {

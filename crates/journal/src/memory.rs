@@ -22,7 +22,7 @@ pub enum Loss {
     /// All of it is lost.
     Everything,
     /// Some of it, by a seed: each file keeps a beginning of its unsynced bytes, perhaps with a hole of zeros in
-    /// it, and of the changes of names the first few happened.
+    /// it, and of the changes of names the first few happened, or any of them.
     Some(u64),
 }
 
@@ -51,18 +51,23 @@ struct Content {
 enum NameChange {
     Is(PathBuf, usize),
     Gone(PathBuf),
+    Moved { from: PathBuf, to: PathBuf, file: usize },
 }
 
 impl NameChange {
     fn path(&self) -> &Path {
         match self {
-            Self::Is(path, _) | Self::Gone(path) => path,
+            Self::Is(path, _) | Self::Gone(path) | Self::Moved { to: path, .. } => path,
         }
     }
     fn apply(&self, names: &mut BTreeMap<PathBuf, usize>) {
         match self {
             Self::Is(path, file) => drop(names.insert(path.clone(), *file)),
             Self::Gone(path) => drop(names.remove(path)),
+            Self::Moved { from, to, file } => {
+                names.remove(from);
+                names.insert(to.clone(), *file);
+            }
         }
     }
 }
@@ -86,12 +91,19 @@ impl MemoryDisk {
             Loss::Nothing | Loss::Everything => 0,
         });
         let mut names = state.durable_names.clone();
-        let happened = match loss {
+        let first = match loss {
             Loss::Nothing => state.changes.len(),
             Loss::Everything => 0,
             Loss::Some(_) => dice.below(state.changes.len() + 1),
         };
-        state.changes[..happened].iter().for_each(|change| change.apply(&mut names));
+        // A journalling file system keeps their order; POSIX promises none.
+        let ordered = !matches!(loss, Loss::Some(_)) || dice.below(2) == 0;
+        for (n, change) in state.changes.iter().enumerate() {
+            let happened = if ordered { n < first } else { dice.below(2) == 0 };
+            if happened {
+                change.apply(&mut names);
+            }
+        }
         let files = state.files.iter().map(|file| {
             let bytes = match loss {
                 Loss::Nothing => file.bytes.clone(),
@@ -266,10 +278,7 @@ impl Disk for MemoryDisk {
         let mut state = self.state();
         state.step()?;
         let file = state.file(from)?;
-        // One step: in the list of changes the new name comes with the old one's end behind it, and a name too
-        // many for a moment is what a journal must bear anyway.
-        state.change(NameChange::Is(to.to_owned(), file));
-        state.change(NameChange::Gone(from.to_owned()));
+        state.change(NameChange::Moved { from: from.to_owned(), to: to.to_owned(), file });
         Ok(())
     }
     fn remove(&self, path: &Path) -> io::Result<()> {

@@ -83,7 +83,7 @@ pub enum Outcome {
     Interrupted,
 }
 
-/// `found` = `copied + adopted + unchanged + skipped + failed`, always; `extra` are the target's own.
+/// `found` = `copied + adopted + unchanged + skipped + failed + pending`, always; `extra` are the target's own.
 #[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Tally {
     /// Items that the source has.
@@ -98,6 +98,9 @@ pub struct Tally {
     pub skipped: BTreeMap<String, u64>,
     /// Failed, by `storage::ErrorKind::word`.
     pub failed: BTreeMap<String, u64>,
+    /// Not reached, because the run stopped or was refused; running it again goes on with them.
+    #[serde(default)]
+    pub pending: u64,
     /// Items that only the target has.
     pub extra: u64,
 }
@@ -135,12 +138,12 @@ impl Tally {
     }
     /// Does it add up?
     pub fn adds_up(&self) -> bool {
-        self.found.items()
-            == self.copied.items()
-                + self.adopted.items()
-                + self.unchanged.items()
-                + self.skipped_items()
-                + self.failed_items()
+        self.found.items() == self.settled_items() + self.pending
+    }
+    /// Items whose fate is known.
+    pub fn settled_items(&self) -> u64 {
+        let there = self.copied.items() + self.adopted.items() + self.unchanged.items();
+        there + self.skipped_items() + self.failed_items()
     }
 }
 

@@ -2,11 +2,12 @@
 
 use crate::{compare::Work, ledger::Ledger, shop::Shop};
 use bytes::Bytes;
+use futures::StreamExt as _;
 use journal::{Answer, PreflightCheck};
-use model::{ByteSize, Facets, Metadata, RelPath, human_count, human_duration};
+use model::{ByteSize, Facets, RelPath, human_count, human_duration};
 use plan::Move;
 use std::{sync::Arc, time::Duration};
-use storage::{Capabilities, Error, ErrorKind, Source, Target, WriteSpec};
+use storage::{Capabilities, Error, ErrorKind, ListSpec, Source, Target, WriteSpec};
 
 /// What a request that writes costs at the target.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,10 +53,11 @@ pub(crate) async fn doors(
         return Err(crate::Error::Impossible { what });
     }
     let mut checks = vec![yes("source can be read", format!("{} answers", spec.from))];
-    match target.stat(&RelPath::ROOT, Facets::NONE).await {
-        Ok(_) => {}
-        Err(error) if error.kind() == ErrorKind::NotFound && error.reach() == storage::Reach::Item => {}
-        Err(error) => return Err(location("target", error)),
+    // A listing, not a look: stores say in words why they refuse a listing, and only in a number why a look.
+    match target.list(&RelPath::ROOT, ListSpec::default()).next().await {
+        None | Some(Ok(_)) => {}
+        Some(Err(error)) if error.kind() == ErrorKind::NotFound && error.reach() == storage::Reach::Item => {}
+        Some(Err(error)) => return Err(location("target", error)),
     }
     if dry_run {
         checks.push(yes("target can be listed", format!("{} answers; writing was not tried", spec.to)));
@@ -70,7 +72,8 @@ async fn write_probe(target: &Arc<dyn Target>, spec: &Move) -> PreflightCheck {
     const NAME: &str = "target can be written";
     let path = RelPath::from(".longshore-preflight");
     let data = Bytes::from_static(b"longshore writes this to see whether it may, and removes it at once\n");
-    let write = WriteSpec { size: Some(data.len() as u64), meta: Metadata::default(), ..WriteSpec::default() };
+    let storage_class = spec.configuration.get("StorageClass").cloned();
+    let write = WriteSpec { size: Some(data.len() as u64), storage_class, ..WriteSpec::default() };
     if let Err(error) = target.put(&path, write, vec![data]).await {
         return refused(NAME, &error);
     }

@@ -212,7 +212,11 @@ impl Story {
 
     fn close(self, job: &Job, ledger: &Ledger, error: Option<&Error>, interrupted: bool) -> MoveResult {
         let books = ledger.books();
-        let tally = books.tally.clone();
+        let mut tally = books.tally.clone();
+        // Whoever did not finish says how much is left; whoever did must account for everything.
+        if error.is_some() || interrupted || self.refused {
+            tally.pending = tally.found.items().saturating_sub(tally.settled_items());
+        }
         let different = self.verification.as_ref().is_some_and(|found| found.different > 0);
         let outcome = match error {
             Some(_) => Outcome::Stopped,

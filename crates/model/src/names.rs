@@ -5,6 +5,7 @@ use std::fmt;
 
 /// What a store accepts as a name. Lengths are bytes; 0 means no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about a store")]
 pub struct NameRules {
     /// Longest component.
     pub max_component: u32,
@@ -18,6 +19,8 @@ pub struct NameRules {
     pub empty_components: bool,
     /// `.` and `..` are names like others.
     pub dot_components: bool,
+    /// `. `, ` ..` and the like, dots with white space around them, are names like others.
+    pub padded_dots: bool,
     /// One name may be both an item and a prefix of others (`a` and `a/b`).
     pub item_and_prefix: bool,
     /// Bytes that no name may hold.
@@ -33,6 +36,7 @@ impl NameRules {
         case_sensitive: true,
         empty_components: true,
         dot_components: true,
+        padded_dots: true,
         item_and_prefix: true,
         forbidden: &[],
     };
@@ -44,6 +48,7 @@ impl NameRules {
         case_sensitive: true,
         empty_components: false,
         dot_components: false,
+        padded_dots: true,
         item_and_prefix: false,
         forbidden: &[0],
     };
@@ -68,7 +73,7 @@ pub enum NameRefusal {
     },
     /// Not valid UTF-8.
     NotUtf8,
-    /// An empty component, a `.` or a `..`.
+    /// An empty component, a `.` or a `..`, or one of these with white space around it.
     Reserved,
     /// Holds a byte that the store refuses.
     Forbidden(u8),
@@ -154,6 +159,7 @@ impl NameMap {
     fn reserved(&self, component: &[u8]) -> bool {
         (component.is_empty() && !self.rules.empty_components)
             || (matches!(component, b"." | b"..") && !self.rules.dot_components)
+            || (!self.rules.padded_dots && is_padded_dots(component))
     }
     fn escaped(&self, component: &[u8]) -> Vec<u8> {
         if component.is_empty() && !self.rules.empty_components {
@@ -173,7 +179,9 @@ impl NameMap {
                     out.extend_from_slice(ESCAPE);
                     out.extend_from_slice(ESCAPE);
                 } else if raw.iter().any(|b| self.rules.forbidden.contains(b)) || (dots && c == '.') {
-                    raw.iter().for_each(|b| quote(&mut out, *b));
+                    for byte in raw {
+                        quote(&mut out, *byte);
+                    }
                 } else {
                     out.extend_from_slice(raw);
                 }
@@ -213,6 +221,11 @@ impl NameMap {
     }
 }
 
+/// Dots with white space (Unicode's) around them.
+fn is_padded_dots(component: &[u8]) -> bool {
+    std::str::from_utf8(component).is_ok_and(|text| text.trim() != text && matches!(text.trim(), "." | ".."))
+}
+
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     haystack.windows(needle.len()).position(|w| w == needle)
 }
@@ -248,6 +261,7 @@ mod tests {
         utf8_only: true,
         empty_components: false,
         dot_components: false,
+        padded_dots: false,
         forbidden: b"\\\n",
         ..NameRules::ANY
     };

@@ -71,7 +71,7 @@ impl fmt::Display for ByteSize {
         if self.0 < 1024 {
             return f.pad(&format!("{} B", self.0));
         }
-        let power = (63 - self.0.leading_zeros()) / 10;
+        let power = self.0.ilog2() / 10;
         let unit = 1_u64 << (10 * power);
         let (whole, rest) = (self.0 / unit, self.0 % unit);
         let tenths = u128::from(rest) * 10 / u128::from(unit);

@@ -1,5 +1,7 @@
 //! Plans as people write them, rightly and wrongly.
 
+#![allow(clippy::unwrap_used)]
+
 use longshore_plan::{
     CostLine, Error, Move, NamePolicy, PLACEHOLDER, PLAN_SCHEMA, Plan, Recommendation, ServiceId, Step, SystemAdvice,
     VerifyPolicy,

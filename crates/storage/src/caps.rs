@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 
 /// What a backend can do, printed by `longshore source test` and held to by the contract suite.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about a store")]
 pub struct Capabilities {
     /// Metadata it can tell.
     pub reads: Facets,
@@ -40,6 +41,7 @@ pub struct Capabilities {
 
 /// Which nodes besides files a target can hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about a store")]
 pub struct NodeKinds {
     /// Directories (or markers of them).
     pub dirs: bool,

@@ -537,6 +537,7 @@ pub fn run() -> RunResult {
         unchanged: count(77_329, 2, 0, 0, 870_000_000_000),
         skipped: [("special files are not moved".to_owned(), 4)].into(),
         failed: [("denied".to_owned(), 3), ("name-refused".to_owned(), 14)].into(),
+        pending: 0,
         extra: 20,
     };
     let failure = |path: RelPath, kind: &str, detail: &str, hint: Option<&str>| ItemProblem {

@@ -55,6 +55,28 @@ impl<'a> Bill<'a> {
         Ok(())
     }
 
+    /// Adds what data costs until it has settled in the tiers: it starts in the frequent tier, moves after 30
+    /// days, and after 90 again. `frequent` is the dimension of that tier's price. Only what it costs more
+    /// than settled is added, as a line in USD.
+    pub(crate) fn add_settling(&mut self, frequent: &str, cool_gib: f64, cold_gib: f64) -> Result<(), Error> {
+        let of = |dimension: &str| self.catalog.price(self.service, dimension, self.region).map(|p| p.amount);
+        let Some(infrequent) = self.variant.price("infrequent") else { return Ok(()) };
+        let (frequent, infrequent) = (of(frequent)?, of(infrequent)?);
+        let archive = self.variant.price("archive").map_or(Ok(infrequent), of)?;
+        // A month in the frequent tier; what goes on to the archive tier is two more in the infrequent one.
+        let cool = cool_gib * (frequent - infrequent);
+        let cold = cold_gib * ((frequent - archive) + 2.0 * (infrequent - archive));
+        self.lines.push(CostLine {
+            what: "until the tiers have settled".to_owned(),
+            quantity: cool + cold,
+            unit: "USD".to_owned(),
+            unit_usd: 1.0,
+            usd: Money(cool + cold),
+            source: "difference of the prices of the tiers".to_owned(),
+        });
+        Ok(())
+    }
+
     /// Sum of the lines so far, USD.
     pub(crate) fn total(&self) -> f64 {
         self.lines.iter().map(|line| line.usd.0).sum()

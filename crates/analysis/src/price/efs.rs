@@ -58,7 +58,7 @@ fn standard_only(ask: &Ask<'_>) -> Result<Quote, Unfit> {
 /// Reading one there costs its own price on top of the elastic one, and so does moving it there.
 fn with_lifecycle(ask: &Ask<'_>) -> Result<Quote, Unfit> {
     let (facts, load) = (ask.facts, ask.workload);
-    let [month, quarter, _] = facts.unused;
+    let [month, quarter, _] = load.unused;
     let grown = |bytes: u64| gib(real(bytes) * load.growth);
     let archives = ask.variant.price("archive").is_some();
     let archived = if archives { quarter.billable_bytes() } else { 0 };
@@ -92,6 +92,8 @@ fn with_lifecycle(ask: &Ask<'_>) -> Result<Quote, Unfit> {
     if archives {
         once.add("moves to Archive", "archive-tiering", gib(real(quarter.bytes)))?;
     }
+    let standard = ask.variant.price("storage").unwrap_or_default();
+    once.add_settling(standard, gib(real(month.bytes - quarter.bytes)), gib(real(quarter.bytes)))?;
     let once = once.total();
     Ok(done(ask, bill, ask.configuration([]), once, padding))
 }

@@ -48,7 +48,7 @@ pub(crate) fn quote(ask: &Ask<'_>) -> Result<Quote, Unfit> {
     bill.add("capacity pool, requests that write", "put", load.written_bytes / object / THOUSAND)?;
 
     let mut once = ask.bill();
-    once.add("capacity pool, requests that write", "put", real(ask.facts.unused[0].bytes) / object / THOUSAND)?;
+    once.add("capacity pool, requests that write", "put", real(load.unused[0].bytes) / object / THOUSAND)?;
     let mut configuration = ask.configuration([
         ("StorageCapacity", size.to_string()),
         ("ThroughputCapacityPerHAPair", mbps.to_string()),

@@ -56,6 +56,11 @@ pub(crate) fn quote(ask: &Ask<'_>) -> Result<Quote, Unfit> {
     if variant.price("upload").is_some() {
         once.add("upload", "upload", gib(real(facts.bytes)))?;
     }
+    if variant.tiering_min_bytes.is_some() {
+        let (cool, cold) = tierable(ask);
+        let frequent = variant.bands.first().map_or("", |band| band.price.as_str());
+        once.add_settling(frequent, gib(real(cool)), gib(real(cold)))?;
+    }
     Ok(Quote {
         configuration: ask.configuration([]),
         cost: bill.finish(),
@@ -71,14 +76,19 @@ pub(crate) fn quote(ask: &Ask<'_>) -> Result<Quote, Unfit> {
 /// access, 90 to archive instant access; small objects never move and are not monitored.
 fn tiered_storage(ask: &Ask<'_>, bill: &mut super::Bill<'_>) -> Result<(), Unfit> {
     let (facts, growth) = (ask.facts, ask.workload.growth);
-    let [month, quarter, _] = facts.unused;
     let grown = |n: u64| gib(real(n) * growth);
-    let large = |cold: crate::Cold| cold.bytes.saturating_sub(cold.small_bytes);
-    let (cool, cold) = (large(month).saturating_sub(large(quarter)), large(quarter));
+    let (cool, cold) = tierable(ask);
     bill.add_bands("frequent access", grown(facts.bytes.saturating_sub(cool).saturating_sub(cold)))?;
     bill.add("infrequent access (not used for 30 days)", "infrequent", grown(cool))?;
     bill.add("archive instant access (not used for 90 days)", "archive", grown(cold))?;
     let monitored = real(facts.files.saturating_sub(facts.small_files)) * growth;
     bill.add("monitoring", "monitoring", monitored / THOUSAND)?;
     Ok(())
+}
+
+/// Bytes of objects that will be in the infrequent and in the archive instant tier, without growth.
+fn tierable(ask: &Ask<'_>) -> (u64, u64) {
+    let large = |cold: &crate::Cold| cold.bytes.saturating_sub(cold.small_bytes);
+    let [month, quarter, _] = &ask.workload.unused;
+    (large(month).saturating_sub(large(quarter)), large(quarter))
 }

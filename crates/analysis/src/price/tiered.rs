@@ -25,6 +25,9 @@ pub(crate) fn quote(ask: &Ask<'_>) -> Result<Quote, Unfit> {
 
     let mut once = ask.bill();
     once.add("requests that write", "put", requests(real(ask.facts.bytes), real(ask.facts.files)))?;
+    let now = |grown: f64| gib(grown / load.growth);
+    let frequent = ask.variant.price("frequent").unwrap_or_default();
+    once.add_settling(frequent, now(load.cool_bytes), now(load.cold_bytes))?;
     let throughput = mbps.unwrap_or(0).to_string();
     Ok(Quote {
         configuration: ask.configuration([("ThroughputCapacity", throughput)]),

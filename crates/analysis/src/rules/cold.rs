@@ -55,15 +55,11 @@ fn reads_unknown(case: &Case<'_>) -> Says {
 }
 
 fn settling(case: &Case<'_>) -> Says {
-    let cold = case.facts.unused[0].bytes;
-    if cold == 0 || case.variant.price("infrequent").is_none() || case.variant.price("infrequent-read").is_some() {
+    if case.workload.unused[0].bytes == 0 || case.variant.price("infrequent").is_none() {
         return Says::Nothing;
     }
-    Says::Find(
-        Severity::Note,
-        "the cost is that after the tiers have settled; everything starts in the frequent tier and moves after 30 and \
-         90 days without access"
-            .to_owned(),
-        "count on the price of the frequent tier for the first months".to_owned(),
-    )
+    let text = "the monthly cost is that after the tiers have settled; everything starts in the dearest tier and moves \
+                after 30 (and 90) days without access";
+    let remedy = "what that costs until then is counted once, with the move";
+    Says::Find(Severity::Note, text.to_owned(), remedy.to_owned())
 }

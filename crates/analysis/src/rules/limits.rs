@@ -13,7 +13,7 @@ pub(super) struct Limit {
     what: &'static str,
     unit: Unit,
     fact: fn(&Facts) -> u64,
-    limit: fn(&Limits) -> Option<&Figure<u64>>,
+    most: fn(&Limits) -> Option<&Figure<u64>>,
     effect: Effect,
 }
 
@@ -39,7 +39,7 @@ pub(super) const RULES: &[Limit] = &[
         what: "the largest file has",
         unit: Unit::Data,
         fact: |f| f.largest_bytes,
-        limit: |l| l.max_file_bytes.as_ref(),
+        most: |l| l.max_file_bytes.as_ref(),
         effect: Effect::Exclude,
     },
     Limit {
@@ -47,7 +47,7 @@ pub(super) const RULES: &[Limit] = &[
         what: "the largest file has",
         unit: Unit::Data,
         fact: |f| f.largest_bytes,
-        limit: |l| l.max_default_file_bytes.as_ref(),
+        most: |l| l.max_default_file_bytes.as_ref(),
         effect: Effect::Find(Severity::Warning, "switch on support for large files on the volume"),
     },
     Limit {
@@ -55,7 +55,7 @@ pub(super) const RULES: &[Limit] = &[
         what: "one file has",
         unit: Unit::Count("names (hard links)"),
         fact: |f| f.max_links,
-        limit: |l| l.max_hard_links.as_ref(),
+        most: |l| l.max_hard_links.as_ref(),
         effect: Effect::Exclude,
     },
     Limit {
@@ -63,7 +63,7 @@ pub(super) const RULES: &[Limit] = &[
         what: "the deepest path has",
         unit: Unit::Count("components"),
         fact: |f| f.max_depth,
-        limit: |l| l.max_depth.as_ref(),
+        most: |l| l.max_depth.as_ref(),
         effect: Effect::Exclude,
     },
     Limit {
@@ -71,7 +71,7 @@ pub(super) const RULES: &[Limit] = &[
         what: "the longest path has",
         unit: Unit::Count("bytes"),
         fact: |f| f.longest_path_bytes,
-        limit: |l| l.max_path_bytes.as_ref(),
+        most: |l| l.max_path_bytes.as_ref(),
         effect: Effect::Find(Severity::Blocking, SHORTEN),
     },
     Limit {
@@ -79,7 +79,7 @@ pub(super) const RULES: &[Limit] = &[
         what: "the longest name has",
         unit: Unit::Count("bytes"),
         fact: |f| f.longest_component_bytes,
-        limit: |l| l.max_name_bytes.as_ref(),
+        most: |l| l.max_name_bytes.as_ref(),
         effect: Effect::Find(Severity::Blocking, SHORTEN),
     },
     Limit {
@@ -87,7 +87,7 @@ pub(super) const RULES: &[Limit] = &[
         what: "the longest target of a symbolic link has",
         unit: Unit::Count("bytes"),
         fact: |f| f.longest_link_target_bytes,
-        limit: |l| l.max_link_target_bytes.as_ref(),
+        most: |l| l.max_link_target_bytes.as_ref(),
         effect: Effect::Find(Severity::Blocking, "make such links anew with a shorter target"),
     },
     Limit {
@@ -95,7 +95,7 @@ pub(super) const RULES: &[Limit] = &[
         what: "the volume needs inodes for",
         unit: Unit::Count("entries"),
         fact: |f| f.files + f.dirs + f.symlinks + f.specials,
-        limit: |l| l.default_inodes.as_ref(),
+        most: |l| l.default_inodes.as_ref(),
         effect: Effect::Find(Severity::Warning, "raise the number of files of the volume before the move"),
     },
 ];
@@ -105,7 +105,7 @@ impl Rule for Limit {
         self.id
     }
     fn judge(&self, case: &Case<'_>) -> Verdict {
-        let Some(limit) = (self.limit)(&case.service.limits) else { return Verdict::Silent };
+        let Some(limit) = (self.most)(&case.service.limits) else { return Verdict::Silent };
         let has = (self.fact)(case.facts);
         if has <= limit.value {
             return Verdict::Silent;
@@ -117,7 +117,7 @@ impl Rule for Limit {
         let mut text = format!("{} {}, {} takes {}", self.what, told(has), case.service.title, told(limit.value));
         let longer = case.facts.over_1024_bytes;
         if self.id == "limits/path-length" && limit.value == 1024 && longer > 0 {
-            text.push_str(&format!("; {} paths are longer", human_count(longer)));
+            text = format!("{text}; {} paths are longer", human_count(longer));
         }
         match self.effect {
             Effect::Exclude => Verdict::Exclude(Reason {

@@ -34,12 +34,7 @@ pub struct Shell {
 }
 
 /// Settles and runs one command line. `log` starts the log once the settings are known.
-pub async fn run(
-    cli: &Cli,
-    around: Surroundings,
-    stop: Stop,
-    log: impl Fn(&Settings) -> Outcome<()>,
-) -> Outcome<Exit> {
+pub async fn run(cli: &Cli, around: Surroundings, stop: Stop, log: impl Fn(&Settings) -> Outcome<()>) -> Outcome<Exit> {
     let settings = Settings::settle(&cli.global, overrides(&cli.command), around)?;
     log(&settings)?;
     let shell = Shell { out: Output::new(&settings), settings, stop };

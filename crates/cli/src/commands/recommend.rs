@@ -47,9 +47,9 @@ fn write_plan(typed: &Recommend, advice: &Recommendation, target: Option<Locatio
 fn put(path: &Path, text: &str) -> Outcome<()> {
     let mut draft = path.as_os_str().to_owned();
     draft.push(".new");
-    fs::write(&draft, text).and_then(|()| fs::rename(&draft, path)).map_err(|error| {
-        Failure::new(Code::File, format!("cannot write `{}`", path.display())).because(error)
-    })
+    fs::write(&draft, text)
+        .and_then(|()| fs::rename(&draft, path))
+        .map_err(|error| Failure::new(Code::File, format!("cannot write `{}`", path.display())).because(error))
 }
 
 fn options(typed: &Recommend, shell: &Shell) -> Outcome<Options> {

@@ -52,9 +52,8 @@ fn failures(folder: &Path, shell: &Shell) -> Outcome<()> {
             }
         };
         for line in BufReader::new(file).lines() {
-            let wrong = |why: String| {
-                Failure::new(Code::File, format!("cannot read `{}`", path.display())).because(why)
-            };
+            let wrong =
+                |why: String| Failure::new(Code::File, format!("cannot read `{}`", path.display())).because(why);
             let line = line.map_err(|error| wrong(error.to_string()))?;
             if shell.out.json {
                 shell.out.text(&line)?;

@@ -10,7 +10,7 @@ use crate::{
 use model::{ByteSize, Facets, Location, RelPath, human_count};
 use serde::Serialize;
 use std::{fmt::Write as _, sync::Arc};
-use storage::{Capabilities, NoProbe, Source};
+use storage::{Capabilities, NoProbe, Publish, Source};
 
 /// A store, reached.
 #[derive(Serialize)]
@@ -32,10 +32,9 @@ pub async fn run(typed: &Typed, shell: &Shell) -> Outcome<Exit> {
     let usage = store.usage().await;
     let mut can = capabilities(store.caps());
     match usage {
-        Ok(Some(usage)) => can.push((
-            "volume",
-            format!("{} of {} in use", ByteSize(usage.used), ByteSize(usage.capacity)),
-        )),
+        Ok(Some(usage)) => {
+            can.push(("volume", format!("{} of {} in use", ByteSize(usage.used), ByteSize(usage.capacity))))
+        }
         Ok(None) => {}
         Err(error) => can.push(("volume", error.to_string())),
     }
@@ -56,7 +55,10 @@ type Facts = Vec<(&'static str, String)>;
 async fn reach(location: &Location, shell: &Shell) -> Outcome<(Facts, Arc<dyn Source>)> {
     let settings = &shell.settings;
     Ok(match Scheme::of(location)? {
-        Scheme::File => (vec![], registry::patient(Arc::new(registry::local(location, Missing::IsAnError, Arc::new(NoProbe))?), settings)),
+        Scheme::File => (
+            vec![],
+            registry::patient(Arc::new(registry::local(location, Missing::IsAnError, Arc::new(NoProbe))?), settings),
+        ),
         Scheme::Nfs => {
             let store = registry::nfs(location, settings, Arc::new(NoProbe)).await?;
             let said = store.identify();
@@ -97,17 +99,29 @@ fn capabilities(caps: &Capabilities) -> Facts {
     .collect();
     let names = &caps.names;
     let limit = |n: u32| if n == 0 { "any length".to_owned() } else { format!("{} bytes", human_count(u64::from(n))) };
-    vec![
+    let mut can = vec![
         ("tells", caps.reads.to_string()),
-        ("keeps", if caps.writes.is_empty() { "nothing: read only".to_owned() } else { caps.writes.to_string() }),
-        ("holds besides files", if nodes.is_empty() { "nothing".to_owned() } else { nodes.join(", ") }),
         ("longest path", limit(names.max_path)),
         ("longest name", limit(names.max_component)),
         ("names", if names.utf8_only { "UTF-8 only" } else { "any bytes" }.to_owned()),
         ("case", if names.case_sensitive { "matters" } else { "does not matter" }.to_owned()),
-        ("conditional write", if caps.conditional_write { "yes" } else { "no" }.to_owned()),
-        ("a finished write appears", format!("{:?}", caps.publish).to_lowercase()),
-    ]
+    ];
+    if caps.writes.is_empty() {
+        can.push(("keeps", "nothing: read only".to_owned()));
+        return can;
+    }
+    let publish = match caps.publish {
+        Publish::Atomic => "all at once",
+        Publish::Rename => "all at once, by a rename",
+        Publish::InPlace => "byte by byte",
+    };
+    can.extend([
+        ("keeps", caps.writes.to_string()),
+        ("holds besides files", if nodes.is_empty() { "nothing".to_owned() } else { nodes.join(", ") }),
+        ("writes only if absent", if caps.conditional_write { "yes" } else { "no" }.to_owned()),
+        ("a finished write appears", publish.to_owned()),
+    ]);
+    can
 }
 
 fn text(reached: &Reached) -> String {

@@ -19,11 +19,7 @@ use clap::Parser as _;
 use model::human_duration;
 use serde::{Deserialize, Serialize};
 use servers::Servers;
-use std::{
-    fs, io,
-    path::Path,
-    time::Instant,
-};
+use std::{fs, io, path::Path, time::Instant};
 
 /// What the folder of a demo says of itself.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,10 +36,8 @@ pub async fn run(typed: &Demo, shell: &Shell) -> Outcome<Exit> {
     let folder = &typed.dir;
     prepare(typed, shell)?;
     let servers = Servers::start(folder).await?;
-    if servers.moved && folder.join("plan.run").is_dir() {
-        // The journal belongs to locations that do not exist any more.
-        shell.out.note("the servers have other ports than before: the journal of the earlier run is dropped");
-        fs::remove_dir_all(folder.join("plan.run")).map_err(|error| unusable(folder, &error))?;
+    if servers.moved {
+        forget_journals(folder, shell)?;
     }
     let around = Surroundings { keys: Some(servers.keys()), ..shell.settings.surroundings.clone() };
     let mut exit = Exit::Done;
@@ -64,9 +58,23 @@ pub async fn run(typed: &Demo, shell: &Shell) -> Outcome<Exit> {
     Ok(exit)
 }
 
+/// Drops journals that belong to locations which do not exist any more.
+fn forget_journals(folder: &Path, shell: &Shell) -> Outcome<()> {
+    shell.out.note("the servers have other ports than before: the journals of the earlier run are dropped");
+    for name in ["plan.run", "restore.run", "compare.run"] {
+        match fs::remove_dir_all(folder.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unusable(folder, &error)),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// The command lines of the demo.
 fn steps(folder: &Path, servers: &Servers) -> Vec<Vec<String>> {
     let at = |name: &str| folder.join(name).display().to_string();
+    // A relative path needs its dot to be a location.
+    let back = if folder.is_absolute() { at("restored") } else { format!("./{}", at("restored")) };
     let (export, bucket) = (servers.export().to_string(), servers.bucket().to_string());
     let step = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
     vec![
@@ -74,6 +82,8 @@ fn steps(folder: &Path, servers: &Servers) -> Vec<Vec<String>> {
         step(&["recommend", &at("site.inv"), "--choose", "s3", "--to", &bucket, "-o", &at("plan.toml")]),
         step(&["migrate", &at("plan.toml")]),
         step(&["verify", &at("plan.toml")]),
+        step(&["copy", &bucket, &back, "--names", "restore", "--run", &at("restore.run")]),
+        step(&["verify", &export, &back, "--run", &at("compare.run")]),
         step(&["report", &at("site.inv"), &at("plan.toml"), &at("plan.run"), "-f", "html", "-o", &at("report.html")]),
     ]
 }
@@ -166,6 +176,7 @@ fn farewell(folder: &Path, servers: &Servers, begun: Instant) -> String {
         format!("  report     {}", model::Location::file(report.as_os_str().as_encoded_bytes())),
         format!("  source     {}  (served as {})", at("share"), servers.export()),
         format!("  target     {}  (served as {})", at("bucket-store"), servers.bucket()),
+        format!("  back again {}  (copied from the bucket, compared with the source)", at("restored")),
         format!("  inventory  {}  (JSON and Parquet)", at("site.inv")),
         format!("  plan       {}", at("plan.toml")),
         format!("  run        {}  (journal, run.json)", at("plan.run")),
@@ -191,7 +202,11 @@ async fn stay(servers: &Servers, folder: &Path, shell: &Shell) {
 /// A word as a shell takes it.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 #[cfg(test)]

@@ -11,8 +11,7 @@ use nfs3_server::{
     nfs3_types::xdr_codec::Opaque,
     tcp::{NFSTcp as _, NFSTcpListener},
     vfs::{
-        DirEntryPlus, FileHandleU64, NextResult, NfsFileSystem, NfsReadFileSystem, ReadDirPlusIterator,
-        VFSCapabilities,
+        DirEntryPlus, FileHandleU64, NextResult, NfsFileSystem, NfsReadFileSystem, ReadDirPlusIterator, VFSCapabilities,
     },
 };
 use rustix::{
@@ -159,7 +158,11 @@ impl NfsReadFileSystem for Export {
         Ok((data, end))
     }
 
-    async fn readdirplus(&self, dir: &FileHandleU64, cookie: u64) -> Result<impl ReadDirPlusIterator<FileHandleU64>, nfsstat3> {
+    async fn readdirplus(
+        &self,
+        dir: &FileHandleU64,
+        cookie: u64,
+    ) -> Result<impl ReadDirPlusIterator<FileHandleU64>, nfsstat3> {
         let mut entries = self.entries(&*self.path(*dir)?)?;
         entries.retain(|entry| entry.cookie > cookie);
         Ok(Listing(entries.into_iter()))

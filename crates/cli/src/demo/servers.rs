@@ -41,9 +41,8 @@ struct Known {
 impl Servers {
     /// Starts both over the folder of the demo.
     pub async fn start(folder: &Path) -> Outcome<Self> {
-        let failed = |error: io::Error| {
-            Failure::new(Code::DemoServers, "cannot start the demo's servers").because(error)
-        };
+        let failed =
+            |error: io::Error| Failure::new(Code::DemoServers, "cannot start the demo's servers").because(error);
         let file = Self::file(folder);
         let before: Known = match fs::read(&file) {
             Ok(text) => serde_json::from_slice(&text).unwrap_or_default(),
@@ -64,8 +63,7 @@ impl Servers {
             let s3_port = s3(&store, &account, wanted.s3_port).await?;
             Ok::<_, io::Error>((nfs_port, s3_port))
         });
-        let (nfs_port, s3_port) =
-            started.await.map_err(|error| failed(io::Error::other(error)))?.map_err(failed)?;
+        let (nfs_port, s3_port) = started.await.map_err(|error| failed(io::Error::other(error)))?.map_err(failed)?;
         let known = Known { nfs_port, s3_port, secret_key };
         let moved = before.nfs_port != 0 && known != before;
         save(&file, &known).map_err(failed)?;
@@ -75,16 +73,12 @@ impl Servers {
     /// The export.
     pub fn export(&self) -> Location {
         let port = self.known.nfs_port;
-        Location::new("nfs", "127.0.0.1", nfs_server::EXPORT)
-            .with_port(port)
-            .with_param("mountport", &port.to_string())
+        Location::new("nfs", "127.0.0.1", nfs_server::EXPORT).with_port(port).with_param("mountport", &port.to_string())
     }
 
     /// A prefix of the bucket.
     pub fn bucket(&self) -> Location {
-        Location::new("s3", BUCKET, "/share")
-            .with_param("endpoint", &self.endpoint())
-            .with_param("region", "us-east-1")
+        Location::new("s3", BUCKET, "/share").with_param("endpoint", &self.endpoint()).with_param("region", "us-east-1")
     }
 
     /// Where the S3 server is.

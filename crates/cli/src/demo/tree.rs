@@ -37,7 +37,10 @@ pub fn make(root: &Path, files: u32, log: &mut dyn FnMut(String)) -> io::Result<
     maker.odd_modes()?;
     for name in difficult_names() {
         if let Err(error) = maker.difficult(&name) {
-            log(format!("left out, the file system here cannot hold it: `{}` ({error})", model::RelPath::from(&name[..])));
+            log(format!(
+                "left out, the file system here cannot hold it: `{}` ({error})",
+                model::RelPath::from(&name[..])
+            ));
         }
     }
     maker.age_directories()

@@ -92,7 +92,11 @@ impl FromStr for Percent {
         let wrong = || format!("cannot read `{text}`: expected a share such as `20%` or `0.2`");
         let (number, scale) = text.trim().strip_suffix('%').map_or((text.trim(), 1.0), |n| (n.trim_end(), 100.0));
         let value: f64 = number.parse().map_err(|_| wrong())?;
-        if value.is_finite() && (-1.0..=100.0).contains(&(value / scale)) { Ok(Self(value / scale)) } else { Err(wrong()) }
+        if value.is_finite() && (-1.0..=100.0).contains(&(value / scale)) {
+            Ok(Self(value / scale))
+        } else {
+            Err(wrong())
+        }
     }
 }
 impl fmt::Display for Percent {
@@ -301,7 +305,10 @@ mod tests {
         let env = around(&[(env::HORIZON, "24"), (env::CONCURRENCY, "8")]);
         let settings = Settings::settle(&typed, flags, env).unwrap();
         assert_eq!((settings.horizon.value, settings.horizon.origin), (60, Origin::Flag));
-        assert_eq!((settings.concurrency.value, settings.concurrency.origin), (8, Origin::Environment(env::CONCURRENCY)));
+        assert_eq!(
+            (settings.concurrency.value, settings.concurrency.origin),
+            (8, Origin::Environment(env::CONCURRENCY))
+        );
         assert_eq!((settings.tries.value, settings.tries.origin), (2, Origin::File(path)));
         assert_eq!((settings.growth.value, settings.growth.origin), (Percent(0.2), Origin::Default));
     }

@@ -198,6 +198,17 @@ async fn a_part_whose_bytes_did_not_reach_the_disk_is_not_believed() {
 }
 
 #[tokio::test]
+async fn parts_that_do_not_follow_each_other_make_no_file() {
+    let (dir, store) = fresh();
+    for offsets in [[4, 0], [0, 5], [0, 3], [0, 0]] {
+        let upload = store.create(&"file".into(), WriteSpec::default()).await.unwrap();
+        let receipts = vec![part(&*upload, 0, offsets[0], b"aaaa").await, part(&*upload, 1, offsets[1], b"bbbb").await];
+        upload.finish(receipts, model::Digests::default()).await.unwrap_err();
+        assert!(!dir.path().join("file").exists(), "parts at {offsets:?} became a file");
+    }
+}
+
+#[tokio::test]
 async fn a_file_that_changes_while_it_is_read_is_an_error() {
     let (dir, store) = fresh();
     let path = RelPath::from("file");

@@ -139,8 +139,11 @@ async fn open(to: SocketAddr, from: PrivilegedPort) -> Result<TcpStream> {
         PrivilegedPort::No => TcpStream::connect(to).await,
         PrivilegedPort::Yes => open_from_reserved(to).await,
         PrivilegedPort::Auto => match open_from_reserved(to).await {
-            // Only `bind` says this: connecting to a server fails in other words.
-            Err(e) if e.kind() == ErrorKind::PermissionDenied => TcpStream::connect(to).await,
+            // We may not, or every such port is taken (a closed connection keeps its port for a minute). A
+            // server that insists will say so.
+            Err(e) if matches!(e.kind(), ErrorKind::PermissionDenied | ErrorKind::AddrInUse) => {
+                TcpStream::connect(to).await
+            }
             done => done,
         },
     }
@@ -182,7 +185,9 @@ mod tests {
         let server = tokio::spawn(async move { listener.accept().await.unwrap().0.write_all(&sent).await });
         let mut wire = Wire::connect(at, PrivilegedPort::No, Duration::from_secs(5)).await?;
         let mut got = vec![0; want];
-        let read = (&mut wire).async_read_exact(&mut got).await;
+        let mut reader = &mut wire;
+        let read = tokio::time::timeout(Duration::from_secs(20), reader.async_read_exact(&mut got)).await;
+        let read = read.expect("it reads on for ever");
         server.await.unwrap().unwrap();
         read.map(|()| got)
     }

@@ -4,10 +4,11 @@ use crate::{
     client::Pool,
     connection::{Broken, Link, Payload},
     errors::{Failure, Refusal},
+    fields::Fields,
 };
 use bytes::{Bytes, BytesMut};
 use futures::Stream;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use hyper::body::{Body as _, Incoming};
 use std::{
     future::poll_fn,
@@ -46,7 +47,7 @@ pub(crate) struct Call {
     pub path: String,
     /// Encoded and in canonical order, as sent and signed.
     pub query: String,
-    pub headers: HeaderMap,
+    pub fields: Fields,
     pub body: Vec<Bytes>,
     /// SHA-256 of the body in hexadecimal where it is known already.
     pub body_sha256: Option<String>,
@@ -66,7 +67,7 @@ impl Call {
             method,
             path,
             query: String::new(),
-            headers: HeaderMap::with_capacity(16),
+            fields: Fields::new(),
             body: Vec::new(),
             body_sha256: None,
             condition: Condition::None,
@@ -74,18 +75,10 @@ impl Call {
             service: false,
         }
     }
-    /// Adds a header.
-    pub(crate) fn header(&mut self, name: HeaderName, value: HeaderValue) {
-        self.headers.append(name, value);
-    }
-    /// Adds a header whose value we made ourselves of visible ASCII.
-    pub(crate) fn text(&mut self, name: HeaderName, value: &str) {
-        self.headers.insert(name, HeaderValue::from_str(value).expect("our own values are visible ASCII"));
-    }
     /// Gives the body and its length.
     pub(crate) fn send(&mut self, body: Vec<Bytes>) {
         let len: u64 = body.iter().map(|piece| piece.len() as u64).sum();
-        self.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(len));
+        self.fields.add(header::CONTENT_LENGTH, len);
         self.body = body;
     }
     /// May it go out again when nobody knows whether it was read? An unconditional PUT, GET, HEAD or DELETE
@@ -109,12 +102,12 @@ pub(crate) struct Answer {
 
 impl Answer {
     /// A header as text.
-    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+    pub(crate) fn text(&self, name: &HeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
     /// The length that the head states.
     pub(crate) fn content_length(&self) -> Option<u64> {
-        self.text("content-length")?.parse().ok()
+        self.text(&header::CONTENT_LENGTH)?.parse().ok()
     }
     /// Reads the body to its end.
     pub(crate) async fn whole(&mut self, limit: usize) -> Result<Bytes, Failure> {

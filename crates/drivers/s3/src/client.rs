@@ -8,6 +8,7 @@ use crate::{
     encode::sha256_hex,
     endpoint::Address,
     errors::Failure,
+    fields::Fields,
     sign::{EMPTY, SigningKey, SigningTime, Target, UNSIGNED},
     tls,
 };
@@ -20,6 +21,10 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 use storage::Probe;
+
+/// A connection that was idle for longer is not used again: a firewall may have forgotten it without a word, and
+/// then the request would wait for nothing.
+const KEPT_FOR: Duration = Duration::from_secs(30);
 
 /// Connections that lie idle, and how to make more of them.
 #[derive(Debug)]
@@ -37,7 +42,7 @@ impl Pool {
     fn kept(&self) -> Option<Link> {
         loop {
             let mut link = self.idle.lock().expect("nobody panics while holding the lock").pop()?;
-            if link.is_fresh() {
+            if link.idle_for() < KEPT_FOR && link.is_fresh() {
                 return Some(link);
             }
         }
@@ -134,7 +139,7 @@ impl Client {
             let body = answer.whole(ANSWER_LIMIT).await.unwrap_or_default();
             let refusal = answer.refusal(&body);
             if let (Some(credentials), Some(key), false) = (&self.credentials, &key, renewed)
-                && refusal.is_expiry()
+                && refusal.is_expiry(key.is_temporary())
             {
                 credentials.expired(key);
                 renewed = true;
@@ -153,7 +158,7 @@ impl Client {
 
     /// The answer to a request whatever its status, without credentials: for learning who is there.
     pub(crate) async fn knock(&self, call: &Call) -> Result<(Answer, Bytes), Failure> {
-        let request = built(call, self.headers(call))?;
+        let request = built(call, self.fields(call))?;
         let mut answer = self.exchange(call, request, true).await.map_err(Failure::Broken)?;
         let body = answer.whole(ANSWER_LIMIT).await?;
         Ok((answer, body))
@@ -178,16 +183,15 @@ impl Client {
         Ok(Answer { status: head.status, headers: head.headers, body })
     }
 
-    fn headers(&self, call: &Call) -> http::HeaderMap {
-        let mut headers = call.headers.clone();
-        let host = if call.service { &self.service_host } else { &self.host };
-        headers.insert(header::HOST, host.clone());
-        headers
+    fn fields(&self, call: &Call) -> Fields {
+        let mut fields = call.fields.clone();
+        fields.copy(header::HOST, if call.service { &self.service_host } else { &self.host });
+        fields
     }
 
     async fn signed(&self, call: &Call) -> Result<(Request<Payload>, Option<Arc<SigningKey>>), Failure> {
-        let mut headers = self.headers(call);
-        let Some(credentials) = &self.credentials else { return Ok((built(call, headers)?, None)) };
+        let mut fields = self.fields(call);
+        let Some(credentials) = &self.credentials else { return Ok((built(call, fields)?, None)) };
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let time = SigningTime::at(i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
         let key = credentials.key(&time).await.map_err(Failure::Credentials)?;
@@ -202,12 +206,12 @@ impl Client {
             }
         };
         let target = Target { method: call.method.as_str(), path: &call.path, query: &call.query, payload };
-        key.sign(&target, &mut headers, &time);
-        Ok((built(call, headers)?, Some(key)))
+        key.sign(&target, &mut fields, &time);
+        Ok((built(call, fields)?, Some(key)))
     }
 }
 
-fn built(call: &Call, headers: http::HeaderMap) -> Result<Request<Payload>, Failure> {
+fn built(call: &Call, fields: Fields) -> Result<Request<Payload>, Failure> {
     let mut target = call.path.clone();
     if !call.query.is_empty() {
         target.push('?');
@@ -218,6 +222,6 @@ fn built(call: &Call, headers: http::HeaderMap) -> Result<Request<Payload>, Fail
     let mut request = Request::new(call.payload());
     *request.method_mut() = call.method.clone();
     *request.uri_mut() = Uri::from(target);
-    *request.headers_mut() = headers;
+    *request.headers_mut() = fields.into_map();
     Ok(request)
 }

@@ -199,6 +199,7 @@ pub(crate) struct Link {
     connection: Option<Pin<Box<Connection>>>,
     traffic: Arc<Traffic>,
     used: bool,
+    resting_since: Instant,
 }
 
 impl fmt::Debug for Link {
@@ -233,7 +234,7 @@ async fn dial_patiently(address: &Address, tls: Option<Arc<ClientConfig>>) -> Re
     let wire = TokioIo::new(Wire { socket, traffic: Arc::clone(&traffic) });
     let (sender, connection) =
         http1::Builder::new().handshake(wire).await.map_err(|why| Broken::Connect(format!("{address}: {why}")))?;
-    Ok(Link { sender, connection: Some(Box::pin(connection)), traffic, used: false })
+    Ok(Link { sender, connection: Some(Box::pin(connection)), traffic, used: false, resting_since: Instant::now() })
 }
 
 impl Link {
@@ -254,6 +255,11 @@ impl Link {
         let waker = noop_waker();
         self.drive(&mut Context::from_waker(&waker));
         self.connection.is_some() && self.sender.is_ready()
+    }
+
+    /// How long nobody has used it.
+    pub(crate) fn idle_for(&self) -> Duration {
+        self.resting_since.elapsed()
     }
 
     /// Sends a request and waits for the head of the answer. `quiet` is how long nothing may move.
@@ -300,6 +306,7 @@ impl Link {
     /// used again (the server closes it, or the request's body was not sent to its end).
     pub(crate) fn rested(mut self, cx: &mut Context<'_>) -> Option<Self> {
         self.drive(cx);
+        self.resting_since = Instant::now();
         (self.connection.is_some() && self.sender.is_ready()).then_some(self)
     }
 

@@ -191,6 +191,8 @@ struct Commands;
 
 impl CommandExecute for Commands {
     async fn command_execute<'a>(&'a self, program: &'a str, args: &'a [&'a str]) -> Result<CommandOutput> {
+        let words = words(program, args);
+        let (program, args) = words.split_first().ok_or_else(|| Error::config_invalid("an empty command"))?;
         let run = tokio::process::Command::new(program).args(args).kill_on_drop(true).output();
         let output = tokio::time::timeout(SERVICE_TIMEOUT, run)
             .await
@@ -198,6 +200,28 @@ impl CommandExecute for Commands {
             .map_err(|why| Error::config_invalid(format!("cannot run `{program}`: {why}")))?;
         Ok(CommandOutput { status: output.status.code().unwrap_or(-1), stdout: output.stdout, stderr: output.stderr })
     }
+}
+
+/// The words of a command. The chain splits it at every space; the `aws` command keeps together what stands in
+/// quotes, and so do we. There is no shell.
+fn words(program: &str, args: &[&str]) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote = None;
+    let text = std::iter::once(program).chain(args.iter().copied()).collect::<Vec<_>>().join(" ");
+    for c in text.chars() {
+        match (c, quote) {
+            ('\'' | '"', None) => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            (c, Some(open)) if c == open => quote = None,
+            (' ', None) => words.extend(word.take()),
+            (c, _) => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    words
 }
 
 /// Requests of the chain: one connection each, they are rare.
@@ -240,5 +264,16 @@ impl HttpSend for Http {
         tokio::time::timeout(limit, ask)
             .await
             .map_err(|_| Error::unexpected(format!("{address}: no answer within {} s", limit.as_secs())))?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commands_quoted_words_stay_together() {
+        let args = ["'with", "spaces'/tool", "--name", "\"a", "'b'\"", "''"];
+        assert_eq!(words("run", &args), ["run", "with spaces/tool", "--name", "a 'b'", ""]);
     }
 }

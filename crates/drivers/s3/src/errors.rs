@@ -60,10 +60,11 @@ impl Refusal {
         }
     }
 
-    /// Would new credentials help? A HEAD has no body to say so; then a bare 400 may mean it.
-    pub(crate) fn is_expiry(&self) -> bool {
+    /// Would new credentials help? A HEAD has no body to say so; then a bare 400 may mean it, if they were
+    /// temporary.
+    pub(crate) fn is_expiry(&self, temporary: bool) -> bool {
         matches!(self.code.as_str(), "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired")
-            || (self.code.is_empty() && self.status == StatusCode::BAD_REQUEST)
+            || (temporary && self.code.is_empty() && self.status == StatusCode::BAD_REQUEST)
     }
 
     fn kind(&self, condition: Condition) -> ErrorKind {

@@ -128,6 +128,7 @@ const MINIO: Quirks = Quirks {
         utf8_only: true,
         empty_components: false,
         dot_components: false,
+        padded_dots: false,
         item_and_prefix: false,
         forbidden: &[0],
         ..NameRules::ANY

@@ -17,6 +17,7 @@ mod credentials;
 mod encode;
 mod endpoint;
 mod errors;
+mod fields;
 mod flavour;
 mod listing;
 mod metadata;

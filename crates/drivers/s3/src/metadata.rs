@@ -10,11 +10,12 @@
 //! spaces, or what looks encoded already) is written as RFC 2047 encoded words in UTF-8, which is what S3
 //! itself does, and read back from them.
 
+use crate::fields::Fields;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName};
 use model::{Facets, Kind, Metadata, Posix, Principal, Timestamp};
-use std::fmt::Write as _;
+use std::borrow::Cow;
 use storage::{Error, ErrorKind, Result};
 
 /// What every header of user metadata begins with.
@@ -29,14 +30,17 @@ const MTIME: &str = "file-mtime";
 const ATIME: &str = "file-atime";
 const AGENT: &str = "user-agent";
 const SELF: &str = "longshore";
+const OWNER_FIELD: HeaderName = HeaderName::from_static("x-amz-meta-file-owner");
+const GROUP_FIELD: HeaderName = HeaderName::from_static("x-amz-meta-file-group");
+const PERMISSIONS_FIELD: HeaderName = HeaderName::from_static("x-amz-meta-file-permissions");
+const MTIME_FIELD: HeaderName = HeaderName::from_static("x-amz-meta-file-mtime");
+const ATIME_FIELD: HeaderName = HeaderName::from_static("x-amz-meta-file-atime");
+const AGENT_FIELD: HeaderName = HeaderName::from_static("x-amz-meta-user-agent");
 
 /// Metadata that an object can tell.
 pub(crate) const READS: Facets = Facets::POSIX.and(Facets::USER_META).and(Facets::DIGESTS);
 /// Metadata that an object can keep.
 pub(crate) const WRITES: Facets = Facets::POSIX.and(Facets::USER_META);
-
-/// Why `write!` is fine.
-const STRING: &str = "writing to a string cannot fail";
 
 /// The bits of `st_mode` that say what it is.
 const TYPE: u32 = 0o170_000;
@@ -46,17 +50,12 @@ const LINK: u32 = 0o120_000;
 
 /// Adds the headers for `meta` and tells which facets they keep. `Invalid` when they are too long or a name
 /// cannot be a header's.
-pub(crate) fn write(headers: &mut HeaderMap, meta: &Metadata, kind: &Kind) -> Result<Facets> {
-    let mut size = 0;
-    let mut text = String::new();
-    let mut add = |name: &'static str, value: HeaderValue| {
-        size += name.len() - PREFIX.len() + value.len();
-        headers.insert(HeaderName::from_static(name), value);
-    };
+pub(crate) fn write(fields: &mut Fields, meta: &Metadata, kind: &Kind) -> Result<Facets> {
+    let before = fields.iter().count();
     let mut ours = false;
     if let Some(posix) = &meta.posix {
-        add("x-amz-meta-file-owner", principal(&posix.owner));
-        add("x-amz-meta-file-group", principal(&posix.group));
+        add_principal(fields, OWNER_FIELD, &posix.owner);
+        add_principal(fields, GROUP_FIELD, &posix.group);
     }
     let mode = meta.posix.as_ref().map(|posix| posix.mode & 0o7777);
     // Without its type a link would come back as a file.
@@ -66,26 +65,28 @@ pub(crate) fn write(headers: &mut HeaderMap, meta: &Metadata, kind: &Kind) -> Re
             Kind::Symlink { .. } => LINK,
             Kind::File | Kind::Special(_) => REGULAR,
         };
-        add("x-amz-meta-file-permissions", octal(&mut text, kind | mode));
+        fields.add(PERMISSIONS_FIELD, format_args!("{:07o}", kind | mode));
         ours = true;
     }
-    for (name, time) in [("x-amz-meta-file-mtime", meta.mtime), ("x-amz-meta-file-atime", meta.atime)] {
+    for (name, time) in [(MTIME_FIELD, meta.mtime), (ATIME_FIELD, meta.atime)] {
         if let Some(time) = time {
-            add(name, nanoseconds(&mut text, time));
+            add_time(fields, name, time);
             ours = true;
         }
     }
     if ours && !meta.user.iter().any(|(name, _)| name.eq_ignore_ascii_case(AGENT)) {
-        add("x-amz-meta-user-agent", HeaderValue::from_static(SELF));
+        fields.add(AGENT_FIELD, SELF);
     }
     for (name, value) in &meta.user {
         let header = HeaderName::try_from(format!("{PREFIX}{name}")).map_err(|_| {
             unfit(format!("the user metadata's name `{}` cannot be the name of a header", name.escape_debug()))
         })?;
-        let value = header_value(value);
-        size += name.len() + value.len();
-        headers.insert(header, value);
+        // What the metadata itself says wins over a leftover of the same name.
+        if fields.iter().skip(before).all(|(there, _)| there != header.as_str()) {
+            fields.add(header, carried(value));
+        }
     }
+    let size = fields.iter().skip(before).map(|(name, value)| name.len() - PREFIX.len() + value.len()).sum::<usize>();
     if size > LIMIT {
         return Err(unfit(format!("the metadata needs {size} bytes, an object holds {LIMIT}"))
             .hint("leave some of the user metadata behind"));
@@ -97,31 +98,21 @@ fn unfit(why: String) -> Error {
     Error::new(ErrorKind::Invalid, "write the metadata").because(why)
 }
 
-fn principal(who: &Principal) -> HeaderValue {
+fn add_principal(fields: &mut Fields, field: HeaderName, who: &Principal) {
     match who {
-        Principal::Id(id) => HeaderValue::from(*id),
-        Principal::Name(name) => header_value(name),
-        Principal::Sid(_) => header_value(&who.to_string()),
+        Principal::Id(id) => fields.add(field, id),
+        Principal::Name(name) => fields.add(field, carried(name)),
+        Principal::Sid(_) => fields.add(field, who),
     }
 }
 
-/// `0100644`, in a buffer that is used again.
-fn octal(text: &mut String, mode: u32) -> HeaderValue {
-    text.clear();
-    write!(text, "{mode:07o}").expect(STRING);
-    HeaderValue::from_str(text).expect("digits are visible ASCII")
-}
-
-/// `1595002920000000000ns`, in a buffer that is used again.
-fn nanoseconds(text: &mut String, time: Timestamp) -> HeaderValue {
-    text.clear();
+/// `1595002920000000000ns`.
+fn add_time(fields: &mut Fields, field: HeaderName, time: Timestamp) {
     // Nearly every time since 1901 fits; 128-bit division costs ten times as much.
-    match time.secs.checked_mul(1_000_000_000).and_then(|n| n.checked_add(time.nanos.into())) {
-        Some(nanos) => write!(text, "{nanos}ns"),
-        None => write!(text, "{}ns", time.total_nanos()),
+    match time.secs.checked_mul(1_000_000_000).and_then(|nanos| nanos.checked_add(time.nanos.into())) {
+        Some(nanos) => fields.add(field, format_args!("{nanos}ns")),
+        None => fields.add(field, format_args!("{}ns", time.total_nanos())),
     }
-    .expect(STRING);
-    HeaderValue::from_str(text).expect("digits are visible ASCII")
 }
 
 /// What a head tells: the metadata, and whether it says "link".
@@ -173,7 +164,7 @@ pub(crate) fn read(headers: &HeaderMap) -> Told {
 /// Does the head say "link"? Cheaper than [`read`].
 pub(crate) fn is_link(headers: &HeaderMap) -> bool {
     headers
-        .get("x-amz-meta-file-permissions")
+        .get(PERMISSIONS_FIELD)
         .and_then(|value| u32::from_str_radix(value.to_str().ok()?, 8).ok())
         .is_some_and(|mode| mode & TYPE == LINK)
 }
@@ -201,10 +192,9 @@ fn time(text: &str) -> Option<Timestamp> {
 }
 
 /// A value as a header carries it.
-fn header_value(text: &str) -> HeaderValue {
+fn carried(text: &str) -> Cow<'_, str> {
     let plain = text.bytes().all(|b| (b' '..=b'~').contains(&b)) && text.trim() == text && !text.contains("=?");
-    let carried = if plain { HeaderValue::from_str(text) } else { HeaderValue::from_str(&encoded(text)) };
-    carried.expect("printable ASCII and base64 are fit for a header")
+    if plain { Cow::Borrowed(text) } else { Cow::Owned(encoded(text)) }
 }
 
 /// RFC 2047 encoded words in UTF-8, none longer than the 75 characters that it allows.
@@ -270,9 +260,10 @@ mod tests {
     use super::*;
 
     fn round(meta: &Metadata, kind: &Kind) -> (HeaderMap, Told) {
-        let mut headers = HeaderMap::new();
-        let kept = write(&mut headers, meta, kind).unwrap();
+        let mut fields = Fields::new();
+        let kept = write(&mut fields, meta, kind).unwrap();
         assert_eq!(kept, meta.facets().shared(WRITES));
+        let headers = fields.into_map();
         let told = read(&headers);
         (headers, told)
     }
@@ -322,6 +313,15 @@ mod tests {
     }
 
     #[test]
+    fn no_field_stands_twice() {
+        let posix = Posix { mode: 0o600, owner: Principal::Id(1), group: Principal::Id(2) };
+        let user = vec![("file-owner".to_owned(), "9".to_owned())];
+        let (headers, told) = round(&Metadata { posix: Some(posix.clone()), user, ..Metadata::default() }, &Kind::File);
+        assert_eq!(headers.get_all("x-amz-meta-file-owner").iter().count(), 1);
+        assert_eq!(told.meta, Metadata { posix: Some(posix), ..Metadata::default() });
+    }
+
+    #[test]
     fn what_others_write_is_read_leniently_and_nothing_is_lost() {
         let mut headers = HeaderMap::new();
         for (name, value) in [
@@ -347,10 +347,10 @@ mod tests {
     #[test]
     fn more_than_an_object_holds_is_refused_before_it_is_sent() {
         let user = vec![("note".to_owned(), "x".repeat(2045))];
-        let refused = write(&mut HeaderMap::new(), &Metadata { user, ..Metadata::default() }, &Kind::File).unwrap_err();
+        let refused = write(&mut Fields::new(), &Metadata { user, ..Metadata::default() }, &Kind::File).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Invalid);
         assert!(refused.cause().unwrap().contains("2049"));
         let user = vec![("a b".to_owned(), String::new())];
-        assert!(write(&mut HeaderMap::new(), &Metadata { user, ..Metadata::default() }, &Kind::File).is_err());
+        assert!(write(&mut Fields::new(), &Metadata { user, ..Metadata::default() }, &Kind::File).is_err());
     }
 }

@@ -54,7 +54,7 @@ impl S3Store {
         let page: xml::Listing = answered(&body, "ListBucketResult", CHECK)
             .map_err(|error| far(error).hint("check the endpoint: something answered there, but not as S3 does"))?;
         Ok(Reached {
-            server: answer.text("server").map(str::to_owned),
+            server: answer.text(&http::header::SERVER).map(str::to_owned),
             flavour: opened.flavour,
             region: config.region.clone(),
             empty: page.contents.is_empty(),

@@ -4,8 +4,11 @@ use reqsign_aws_v4::{
     AssumeRoleCredentialProvider, Credential, DefaultCredentialProvider, ECSCredentialProvider, EnvCredentialProvider,
     IMDSv2CredentialProvider, RequestSigner,
 };
-use reqsign_core::{Context, Error, ProvideCredential, ProvideCredentialChain, Result, Signer};
-use std::{collections::HashMap, path::PathBuf};
+use reqsign_core::{Context, Error, ProvideCredential, ProvideCredentialDyn, Result, Signer};
+use std::{collections::HashMap, path::PathBuf, sync::Arc};
+
+/// Somebody's keys, whoever that is.
+type Provider = Arc<dyn ProvideCredentialDyn<Credential = Credential>>;
 
 /// A role may be assumed from another assumed role; this many times.
 const CHAIN: usize = 5;
@@ -74,7 +77,7 @@ impl ProvideCredential for RoleProvider {
             // A profile may name itself: then its own keys assume its role.
             if !next_settings.contains_key("role_arn") || next_settings == *role {
                 let keys = DefaultCredentialProvider::builder().no_env().with_profile(next.as_str()).no_imds().no_ecs();
-                break ProvideCredentialChain::new().push(keys.build());
+                break Arc::new(keys.build()) as Provider;
             }
             if roles.len() == CHAIN {
                 return Err(Error::config_invalid(format!(
@@ -84,19 +87,14 @@ impl ProvideCredential for RoleProvider {
             roles.push(next_settings);
         };
         while let Some(role) = roles.pop() {
-            source = ProvideCredentialChain::new().push(self.assume(context, &role, source)?);
+            source = Arc::new(self.assume(context, &role, source)?);
         }
         source.provide_credential(context).await
     }
 }
 
 impl RoleProvider {
-    fn assume(
-        &self,
-        context: &Context,
-        role: &Settings,
-        source: ProvideCredentialChain<Credential>,
-    ) -> Result<AssumeRoleCredentialProvider> {
+    fn assume(&self, context: &Context, role: &Settings, source: Provider) -> Result<AssumeRoleCredentialProvider> {
         let setting = |key: &str| role.get(key).cloned();
         if setting("mfa_serial").is_some() {
             return Err(Error::config_invalid(
@@ -120,12 +118,11 @@ impl RoleProvider {
 }
 
 /// Where the first keys come from when no profile is named for them.
-fn origin(role: &Settings) -> Result<ProvideCredentialChain<Credential>> {
-    let chain = ProvideCredentialChain::new();
+fn origin(role: &Settings) -> Result<Provider> {
     match role.get("credential_source").map(String::as_str) {
-        Some("Environment") => Ok(chain.push(EnvCredentialProvider::new())),
-        Some("Ec2InstanceMetadata") => Ok(chain.push(IMDSv2CredentialProvider::new())),
-        Some("EcsContainer") => Ok(chain.push(ECSCredentialProvider::new())),
+        Some("Environment") => Ok(Arc::new(EnvCredentialProvider::new())),
+        Some("Ec2InstanceMetadata") => Ok(Arc::new(IMDSv2CredentialProvider::new())),
+        Some("EcsContainer") => Ok(Arc::new(ECSCredentialProvider::new())),
         other => Err(Error::config_invalid(format!(
             "the profile has a role_arn but no source_profile, and its credential_source is {}",
             other.unwrap_or("missing")

@@ -4,9 +4,9 @@
 //! each request, and cannot sign a path that is not UTF-8. This does the same with two buffers and five
 //! SHA-256 blocks fewer.
 
-use crate::encode::push_hex;
+use crate::{encode::push_hex, fields::Fields};
 use aws_lc_rs::{digest, hmac};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 use std::fmt;
 
 /// Stands for the payload's digest where TLS and a checksum header guard it.
@@ -22,10 +22,10 @@ pub(crate) const AMZ_CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz
 pub(crate) const AMZ_SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
 /// When a request is signed, in the two forms that SigV4 needs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SigningTime {
     /// `20130524T000000Z`.
-    text: String,
+    digits: [u8; 16],
 }
 
 impl SigningTime {
@@ -33,20 +33,30 @@ impl SigningTime {
     pub(crate) fn at(seconds: i64) -> Self {
         let now = jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
         let at = jiff::tz::TimeZone::UTC.to_datetime(now);
-        let text = format!(
-            "{:04}{:02}{:02}T{:02}{:02}{:02}Z",
-            at.year(),
-            at.month(),
-            at.day(),
-            at.hour(),
-            at.minute(),
-            at.second()
-        );
-        Self { text }
+        let (century, year) = (at.year().div_euclid(100), at.year().rem_euclid(100));
+        let mut digits = *b"YYYYMMDDTHHMMSSZ";
+        for (place, number) in [
+            (0, i8::try_from(century).unwrap_or_default()),
+            (2, i8::try_from(year).unwrap_or_default()),
+            (4, at.month()),
+            (6, at.day()),
+            (9, at.hour()),
+            (11, at.minute()),
+            (13, at.second()),
+        ] {
+            let number = number.unsigned_abs();
+            digits[place] = b'0' + number / 10 % 10;
+            digits[place + 1] = b'0' + number % 10;
+        }
+        Self { digits }
+    }
+    /// `20130524T000000Z`.
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.digits).expect("digits and two letters")
     }
     /// `20130524`.
     pub(crate) fn date(&self) -> &str {
-        &self.text[..8]
+        &self.text()[..8]
     }
 }
 
@@ -93,6 +103,11 @@ impl SigningKey {
         Self { opening: format!("AWS4-HMAC-SHA256 Credential={access}/{scope}, SignedHeaders="), scope, key, token }
     }
 
+    /// Do the credentials run out?
+    pub(crate) fn is_temporary(&self) -> bool {
+        self.token.is_some()
+    }
+
     /// The day this key is for.
     pub(crate) fn date(&self) -> &str {
         &self.scope[..8]
@@ -100,17 +115,14 @@ impl SigningKey {
 
     /// Adds date, payload digest, token and signature. Every header that is there already is signed, but
     /// for `user-agent` and `content-length`, which a proxy may touch. `host` must be among them.
-    pub(crate) fn sign(&self, target: &Target<'_>, headers: &mut HeaderMap, time: &SigningTime) {
-        headers.insert(AMZ_DATE, value(&time.text));
-        headers.insert(AMZ_CONTENT_SHA256, value(target.payload));
+    pub(crate) fn sign(&self, target: &Target<'_>, fields: &mut Fields, time: &SigningTime) {
+        fields.add(AMZ_DATE, time.text());
+        fields.add(AMZ_CONTENT_SHA256, target.payload);
         if let Some(token) = &self.token {
-            headers.insert(AMZ_SECURITY_TOKEN, token.clone());
+            fields.copy(AMZ_SECURITY_TOKEN, token);
         }
-        let mut signed: Vec<(&str, &[u8])> = headers
-            .iter()
-            .filter(|(name, _)| !matches!(name.as_str(), "user-agent" | "content-length"))
-            .map(|(name, value)| (name.as_str(), value.as_bytes()))
-            .collect();
+        let mut signed: Vec<(&str, &[u8])> = Vec::with_capacity(16);
+        signed.extend(fields.iter().filter(|(name, _)| !matches!(*name, "user-agent" | "content-length")));
         signed.sort_unstable();
 
         let mut names = String::with_capacity(256);
@@ -136,7 +148,7 @@ impl SigningKey {
 
         let mut to_sign = String::with_capacity(160);
         to_sign.push_str("AWS4-HMAC-SHA256\n");
-        to_sign.push_str(&time.text);
+        to_sign.push_str(time.text());
         to_sign.push('\n');
         to_sign.push_str(&self.scope);
         to_sign.push('\n');
@@ -147,9 +159,7 @@ impl SigningKey {
         authorization.push_str(&names);
         authorization.push_str(", Signature=");
         push_hex(&mut authorization, hmac::sign(&self.key, to_sign.as_bytes()).as_ref());
-        let mut authorization = value(&authorization);
-        authorization.set_sensitive(true);
-        headers.insert(http::header::AUTHORIZATION, authorization);
+        fields.add(http::header::AUTHORIZATION, &authorization);
     }
 }
 
@@ -169,11 +179,6 @@ fn push_folded(out: &mut Vec<u8>, value: &[u8]) {
     }
 }
 
-/// A header value of text that we made ourselves.
-fn value(text: &str) -> HeaderValue {
-    HeaderValue::from_str(text).expect("dates, digests and signatures are visible ASCII")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,15 +190,16 @@ mod tests {
 
     fn signature(method: &str, path: &str, query: &str, payload: &str, extra: &[(&'static str, &str)]) -> String {
         let key = SigningKey::derive(ACCESS, SECRET, None, "20130524", "us-east-1");
-        let mut headers = HeaderMap::new();
-        headers.insert("host", HeaderValue::from_static("examplebucket.s3.amazonaws.com"));
+        let mut fields = Fields::new();
+        fields.add(http::header::HOST, "examplebucket.s3.amazonaws.com");
         for (name, text) in extra {
-            headers.insert(*name, HeaderValue::from_str(text).unwrap());
+            fields.add(HeaderName::from_static(name), text);
         }
         let time = SigningTime::at(1_369_353_600);
         assert_eq!(time.date(), "20130524");
-        key.sign(&Target { method, path, query, payload }, &mut headers, &time);
-        let text = headers["authorization"].to_str().unwrap();
+        key.sign(&Target { method, path, query, payload }, &mut fields, &time);
+        let text = fields.into_map();
+        let text = text["authorization"].to_str().unwrap();
         text.rsplit_once("Signature=").unwrap().1.to_owned()
     }
 
@@ -252,15 +258,14 @@ mod tests {
             .sign_request(&reqsign_core::Context::new(), &mut theirs, Some(&credential), None)
             .await
             .unwrap();
-        let text = theirs.headers["x-amz-date"].to_str().unwrap().to_owned();
-        let time = SigningTime { text };
-        let mut ours = HeaderMap::new();
-        ours.insert("host", HeaderValue::from_static("127.0.0.1:9000"));
-        ours.insert("x-amz-meta-note", HeaderValue::from_static(" two spaces "));
+        let time = SigningTime { digits: theirs.headers["x-amz-date"].as_bytes().try_into().unwrap() };
+        let mut ours = Fields::new();
+        ours.add(http::header::HOST, "127.0.0.1:9000");
+        ours.add(HeaderName::from_static("x-amz-meta-note"), " two spaces ");
         let key = SigningKey::derive(ACCESS, SECRET, Some("to/ken+=="), time.date(), "eu-west-1");
         let target =
             Target { method: "PUT", path: theirs.uri.path(), query: theirs.uri.query().unwrap(), payload: UNSIGNED };
         key.sign(&target, &mut ours, &time);
-        assert_eq!(ours["authorization"], theirs.headers["authorization"]);
+        assert_eq!(ours.into_map()["authorization"], theirs.headers["authorization"]);
     }
 }

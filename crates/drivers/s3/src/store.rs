@@ -7,12 +7,14 @@ use crate::{
     encode::{bytes_of, crc32_value, crc64_value, md5_of_etag, query},
     errors::Failure,
     flavour::{Flavour, Quirks},
-    listing, metadata, profile, xml,
+    listing, metadata, profile,
+    target::{CRC32C, CRC64},
+    xml,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
-use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderName, Method, StatusCode, header};
 use model::{Digests, Entry, Facets, Kind, Location, NameMap, RelPath, Stamp};
 use std::{num::NonZeroU32, ops::Range, sync::Arc};
 use storage::{
@@ -31,7 +33,12 @@ const WHOLE: u64 = 256 << 10;
 /// No link points further: twice Linux's PATH_MAX.
 const LINK_MAX: u64 = 8192;
 
-pub(crate) const CHECKSUM_MODE: HeaderName = HeaderName::from_static("x-amz-checksum-mode");
+const CHECKSUM_MODE: HeaderName = HeaderName::from_static("x-amz-checksum-mode");
+pub(crate) const CHECKSUM_TYPE: HeaderName = HeaderName::from_static("x-amz-checksum-type");
+const CHECKSUM_SHA256: HeaderName = HeaderName::from_static("x-amz-checksum-sha256");
+const ENCRYPTION: HeaderName = HeaderName::from_static("x-amz-server-side-encryption");
+const CUSTOMER_ENCRYPTION: HeaderName = HeaderName::from_static("x-amz-server-side-encryption-customer-algorithm");
+const BUCKET_REGION: HeaderName = HeaderName::from_static("x-amz-bucket-region");
 
 /// A bucket of S3 or of what speaks like it, perhaps from a prefix on.
 ///
@@ -80,10 +87,10 @@ impl S3Store {
         let mut flavour = config.flavour;
         if flavour.is_none() || (config.amazon && !config.region_named) {
             let answer = knock(&opened, &config).await?;
-            flavour = flavour.or_else(|| Some(Flavour::of_server(answer.text("server").unwrap_or_default())));
+            flavour = flavour.or_else(|| Some(Flavour::of_server(answer.text(&header::SERVER).unwrap_or_default())));
             // Amazon names the bucket's region even to strangers.
             if let (true, false, Some(region)) =
-                (config.amazon, config.region_named, answer.text("x-amz-bucket-region").map(str::to_owned))
+                (config.amazon, config.region_named, answer.text(&BUCKET_REGION).map(str::to_owned))
                 && region != config.region
             {
                 config = Config::read(&location.clone().with_param("region", &region), environment, None)?;
@@ -246,7 +253,7 @@ impl Opened {
     pub(crate) async fn head(&self, key: &[u8], digests: bool, doing: &'static str) -> Result<Option<Answer>> {
         let mut call = self.call("HeadObject", doing, Method::HEAD, key);
         if digests {
-            call.header(CHECKSUM_MODE, HeaderValue::from_static("ENABLED"));
+            call.fields.add(CHECKSUM_MODE, "ENABLED");
         }
         match self.client.send(&call).await {
             Ok(answer) => Ok(Some(answer)),
@@ -309,21 +316,21 @@ impl Opened {
 
     /// The digests that a head tells of the whole content.
     pub(crate) fn digests(&self, answer: &Answer) -> Digests {
-        let whole = answer.text("x-amz-checksum-type") != Some("COMPOSITE");
-        let told = |name: &str| if whole { answer.text(name) } else { None };
+        let whole = answer.text(&CHECKSUM_TYPE) != Some("COMPOSITE");
+        let told = |name: &HeaderName| if whole { answer.text(name) } else { None };
         Digests {
-            crc64nvme: told("x-amz-checksum-crc64nvme").and_then(crc64_value),
-            crc32c: told("x-amz-checksum-crc32c").and_then(crc32_value),
-            sha256: told("x-amz-checksum-sha256").and_then(bytes_of),
+            crc64nvme: told(&CRC64).and_then(crc64_value),
+            crc32c: told(&CRC32C).and_then(crc32_value),
+            sha256: told(&CHECKSUM_SHA256).and_then(bytes_of),
             md5: self.md5(answer),
         }
     }
 
     /// The entity tag as an MD5, only where it is one for sure: a single part, not encrypted with a key of
     /// KMS or of the client.
-    fn md5(&self, answer: &Answer) -> Option<[u8; 16]> {
-        let encrypted = answer.text("x-amz-server-side-encryption").is_some_and(|how| how != "AES256")
-            || answer.headers.contains_key("x-amz-server-side-encryption-customer-algorithm");
+    pub(crate) fn md5(&self, answer: &Answer) -> Option<[u8; 16]> {
+        let encrypted = answer.text(&ENCRYPTION).is_some_and(|how| how != "AES256")
+            || answer.headers.contains_key(CUSTOMER_ENCRYPTION);
         // Directory buckets make up their tags.
         let made_up = !self.quirks.etag_is_md5 || self.config.bucket.ends_with("--x-s3") || encrypted;
         if made_up { None } else { md5_of_etag(&etag(answer)?) }
@@ -350,13 +357,13 @@ impl Opened {
             if range.start >= range.end {
                 return self.read_nothing(path, range, spec).await;
             }
-            call.text(header::RANGE, &format!("bytes={}-{}", range.start, range.end - 1));
+            call.fields.add(header::RANGE, format_args!("bytes={}-{}", range.start, range.end - 1));
         }
         if spec.want.has(Facets::DIGESTS) {
-            call.header(CHECKSUM_MODE, HeaderValue::from_static("ENABLED"));
+            call.fields.add(CHECKSUM_MODE, "ENABLED");
         }
         if let Some(etag) = spec.if_stamp.as_ref().and_then(|stamp| stamp.etag.as_ref()) {
-            call.header(header::IF_MATCH, quoted(etag).ok_or_else(|| unfit_stamp(READ))?);
+            call.fields.try_add(header::IF_MATCH, &quoted(etag)).ok_or_else(|| unfit_stamp(READ))?;
             call.condition = Condition::Same;
         }
         let mut answer = match self.client.send(&call).await {
@@ -436,17 +443,22 @@ pub(crate) fn still(now: &Stamp, then: Option<&Stamp>) -> Result<()> {
 
 /// The length of the whole object, where only a range of it was sent.
 fn total(answer: &Answer) -> Option<u64> {
-    answer.text("content-range")?.rsplit_once('/')?.1.parse().ok()
+    answer.text(&header::CONTENT_RANGE)?.rsplit_once('/')?.1.parse().ok()
 }
 
 /// The stamp that a head tells.
 pub(crate) fn stamp(answer: &Answer, size: u64) -> Stamp {
-    Stamp { size, mtime: answer.text("last-modified").and_then(xml::http_date), etag: etag(answer), ..Stamp::default() }
+    Stamp {
+        size,
+        mtime: answer.text(&header::LAST_MODIFIED).and_then(xml::http_date),
+        etag: etag(answer),
+        ..Stamp::default()
+    }
 }
 
 /// The entity tag of a head, without quotes.
 pub(crate) fn etag(answer: &Answer) -> Option<Bytes> {
-    answer.text("etag").map(bare_etag)
+    answer.text(&header::ETAG).map(bare_etag)
 }
 
 /// An entity tag without quotes and mark of weakness.
@@ -456,8 +468,8 @@ pub(crate) fn bare_etag(text: &str) -> Bytes {
 }
 
 /// An entity tag as a condition wants it.
-pub(crate) fn quoted(etag: &[u8]) -> Option<HeaderValue> {
-    HeaderValue::from_bytes(&[b"\"", etag, b"\""].concat()).ok()
+pub(crate) fn quoted(etag: &[u8]) -> Vec<u8> {
+    [b"\"", etag, b"\""].concat()
 }
 
 pub(crate) fn unfit_stamp(doing: &'static str) -> Error {

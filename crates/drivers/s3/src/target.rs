@@ -11,7 +11,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, header};
+use http::{HeaderName, Method, header};
 use model::{Digests, Facets, Kind, Metadata, RelPath, Stamp};
 use std::sync::Arc;
 use storage::{Abandoned, Error, ErrorKind, Node, Published, Receipt, Result, ResumeToken, Target, Upload, WriteSpec};
@@ -110,7 +110,7 @@ impl Opened {
                 .hint("write it in parts"));
         }
         let mut call = self.call("PutObject", doing, Method::PUT, key);
-        let kept = metadata::write(&mut call.headers, &spec.meta, kind)?;
+        let kept = metadata::write(&mut call.fields, &spec.meta, kind)?;
         storage_class(&mut call, spec)?;
         if let Some(sum) = spec.digests.sha256 {
             let mut text = String::with_capacity(64);
@@ -127,7 +127,7 @@ impl Opened {
         let sent = self.checked(&mut call, &spec.digests, &data);
         if spec.if_absent {
             if self.quirks.conditional_put {
-                call.header(header::IF_NONE_MATCH, HeaderValue::from_static("*"));
+                call.fields.add(header::IF_NONE_MATCH, "*");
                 call.condition = Condition::Absent;
             } else if self.head(key, false, doing).await?.is_some() {
                 return Err(Error::new(ErrorKind::AlreadyExists, doing));
@@ -147,18 +147,18 @@ impl Opened {
         match self.quirks.checksum {
             Checksum::Crc64Nvme => {
                 let sum = known.crc64nvme.unwrap_or_else(|| crc64(data));
-                call.text(CRC64, &crc64_text(sum));
+                call.fields.add(CRC64, crc64_text(sum));
                 sent.crc64nvme = Some(sum);
             }
             Checksum::Crc32c => {
                 let sum = known.crc32c.unwrap_or_else(|| crc32c(data));
-                call.text(CRC32C, &crc32_text(sum));
+                call.fields.add(CRC32C, crc32_text(sum));
                 sent.crc32c = Some(sum);
             }
             Checksum::Md5 => {}
         }
         if let Some(sum) = known.md5.or_else(|| (self.quirks.checksum == Checksum::Md5).then(|| md5(data))) {
-            call.text(CONTENT_MD5, &base64(&sum));
+            call.fields.add(CONTENT_MD5, base64(&sum));
             sent.md5 = Some(sum);
         }
         sent
@@ -168,15 +168,15 @@ impl Opened {
     /// `Corrupt` when it tells something else.
     pub(crate) fn confirmed(&self, answer: &Answer, sent: &Digests, doing: &'static str) -> Result<Digests> {
         let mut told = Digests {
-            crc64nvme: answer.text("x-amz-checksum-crc64nvme").and_then(crc64_value),
-            crc32c: answer.text("x-amz-checksum-crc32c").and_then(crc32_value),
+            crc64nvme: answer.text(&CRC64).and_then(crc64_value),
+            crc32c: answer.text(&CRC32C).and_then(crc32_value),
             ..Digests::default()
         };
         if told.agree(sent) == Some(false) {
             return Err(Error::new(ErrorKind::Corrupt, doing)
                 .because("the checksum that the server states is not that of what was sent"));
         }
-        told.md5 = sent.md5.or(self.digests(answer).md5);
+        told.md5 = sent.md5.or_else(|| self.md5(answer));
         Ok(told)
     }
 
@@ -197,23 +197,23 @@ impl Opened {
         let told = metadata::read(&head.headers);
         let kind = if told.link { metadata::link(Bytes::new()) } else { Kind::File };
         let mut call = self.call("CopyObject", APPLY, Method::PUT, &key);
-        metadata::write(&mut call.headers, &merged(told.meta, meta, which), &kind)?;
+        metadata::write(&mut call.fields, &merged(told.meta, meta, which), &kind)?;
         for name in KEPT_BY_APPLY {
             if let Some(value) = head.headers.get(name) {
-                call.header(HeaderName::from_static(name), value.clone());
+                call.fields.copy(HeaderName::from_static(name), value);
             }
         }
         let mut source = String::from("/");
         push_path(&mut source, self.config.bucket.as_bytes());
         source.push('/');
         push_path(&mut source, &key);
-        call.text(HeaderName::from_static("x-amz-copy-source"), &source);
-        call.text(HeaderName::from_static("x-amz-metadata-directive"), "REPLACE");
+        call.fields.add(HeaderName::from_static("x-amz-copy-source"), &source);
+        call.fields.add(HeaderName::from_static("x-amz-metadata-directive"), "REPLACE");
         if self.quirks.checksum == Checksum::Crc64Nvme {
-            call.text(HeaderName::from_static("x-amz-checksum-algorithm"), "CRC64NVME");
+            call.fields.add(HeaderName::from_static("x-amz-checksum-algorithm"), "CRC64NVME");
         }
         if let Some(etag) = head.headers.get(header::ETAG) {
-            call.header(HeaderName::from_static("x-amz-copy-source-if-match"), etag.clone());
+            call.fields.copy(HeaderName::from_static("x-amz-copy-source-if-match"), etag);
             call.condition = Condition::Same;
         }
         // The server copies up to 5 GiB before it answers.
@@ -307,7 +307,7 @@ impl Opened {
     async fn delete(&self, key: &[u8], etag: Option<&Bytes>, doing: &'static str) -> Result<()> {
         let mut call = self.call("DeleteObject", doing, Method::DELETE, key);
         if let Some(etag) = etag {
-            call.header(header::IF_MATCH, quoted(etag).ok_or_else(|| unfit_stamp(doing))?);
+            call.fields.try_add(header::IF_MATCH, &quoted(etag)).ok_or_else(|| unfit_stamp(doing))?;
             call.condition = Condition::Same;
         }
         self.client.ask(&call).await.map(drop).map_err(|why| why.into_error(doing, call.condition))
@@ -317,11 +317,10 @@ impl Opened {
 /// The storage class of a write, where one is wanted.
 pub(crate) fn storage_class(call: &mut Call, spec: &WriteSpec) -> Result<()> {
     if let Some(class) = &spec.storage_class {
-        let value = HeaderValue::from_str(class).map_err(|_| {
+        call.fields.try_add(STORAGE_CLASS, class.as_bytes()).ok_or_else(|| {
             Error::new(ErrorKind::Invalid, call.doing)
                 .because(format!("`{}` is no storage class", class.escape_debug()))
         })?;
-        call.header(STORAGE_CLASS, value);
     }
     Ok(())
 }

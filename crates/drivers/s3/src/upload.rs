@@ -7,14 +7,14 @@ use crate::{
     flavour::Checksum,
     listing::{answered, raw_key},
     metadata,
-    store::Opened,
+    store::{CHECKSUM_TYPE, Opened},
     target::{CRC32C, CRC64, storage_class, tag},
     xml,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use http::{HeaderName, HeaderValue, Method, header};
+use http::{HeaderName, Method, header};
 use model::{Digests, Facets, Kind, RelPath, Stamp};
 use std::{fmt::Write as _, sync::Arc};
 use storage::{Abandoned, Error, ErrorKind, PartRules, Published, Receipt, Result, ResumeToken, Upload, WriteSpec};
@@ -26,7 +26,6 @@ const FINISH: &str = "finish the upload to";
 const ABORT: &str = "abort the upload to";
 const FIND: &str = "look for open uploads to";
 
-const CHECKSUM_TYPE: HeaderName = HeaderName::from_static("x-amz-checksum-type");
 const CHECKSUM_ALGORITHM: HeaderName = HeaderName::from_static("x-amz-checksum-algorithm");
 
 /// The server puts the parts together before it answers: for large objects that takes minutes.
@@ -52,14 +51,14 @@ pub(crate) async fn create(store: Arc<Opened>, path: &RelPath, spec: WriteSpec) 
     }
     let mut call = store.call("CreateMultipartUpload", OPEN, Method::POST, &store.config.key(path));
     call.query = query(&mut [("uploads", b"")]);
-    let kept = metadata::write(&mut call.headers, &spec.meta, &Kind::File)?;
+    let kept = metadata::write(&mut call.fields, &spec.meta, &Kind::File)?;
     storage_class(&mut call, &spec)?;
     match store.quirks.checksum {
         Checksum::Crc64Nvme => {
-            call.text(CHECKSUM_ALGORITHM, "CRC64NVME");
-            call.text(CHECKSUM_TYPE, "FULL_OBJECT");
+            call.fields.add(CHECKSUM_ALGORITHM, "CRC64NVME");
+            call.fields.add(CHECKSUM_TYPE, "FULL_OBJECT");
         }
-        Checksum::Crc32c => call.text(CHECKSUM_ALGORITHM, "CRC32C"),
+        Checksum::Crc32c => call.fields.add(CHECKSUM_ALGORITHM, "CRC32C"),
         Checksum::Md5 => {}
     }
     call.send(Vec::new());
@@ -188,7 +187,7 @@ impl Upload for S3Upload {
                 let tag = answer.headers.get(header::ETAG).ok_or_else(|| {
                     Error::new(ErrorKind::Unexpected, PART).because("the answer has no entity tag to finish with")
                 })?;
-                let tag = receipt_tag(&String::from_utf8_lossy(tag.as_bytes()), answer.text(CRC32C.as_str()));
+                let tag = receipt_tag(&String::from_utf8_lossy(tag.as_bytes()), answer.text(&CRC32C));
                 Ok(Receipt { index, len, crc64nvme: told.crc64nvme.or(Some(crc64nvme)), tag })
             };
             send.await.map_err(|error: Error| error.at(&path))
@@ -246,26 +245,26 @@ impl S3Upload {
         // MinIO takes an empty part, but not the checksum of an object that consists of one.
         if store.quirks.checksum == Checksum::Crc64Nvme && size > 0 {
             sent.crc64nvme = whole.crc64nvme.or_else(|| joined(&receipts));
-            call.text(CHECKSUM_TYPE, "FULL_OBJECT");
+            call.fields.add(CHECKSUM_TYPE, "FULL_OBJECT");
             if let Some(sum) = sent.crc64nvme {
-                call.text(CRC64, &crc64_text(sum));
+                call.fields.add(CRC64, crc64_text(sum));
             }
         }
         if store.quirks.checks_object_size {
-            call.header(HeaderName::from_static("x-amz-mp-object-size"), HeaderValue::from(size));
+            call.fields.add(HeaderName::from_static("x-amz-mp-object-size"), size);
         }
         if self.spec.if_absent && store.quirks.conditional_put {
-            call.header(header::IF_NONE_MATCH, HeaderValue::from_static("*"));
+            call.fields.add(header::IF_NONE_MATCH, "*");
             call.condition = Condition::Absent;
         }
-        call.header(header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+        call.fields.add(header::CONTENT_TYPE, "application/xml");
         call.send(vec![self.part_list(&receipts).into()]);
         let (answer, body) = store.client.ask(&call).await.map_err(|why| why.into_error(FINISH, call.condition))?;
         late_error(&answer, &body, FINISH)?;
         let done: xml::Completed = answered(&body, "CompleteMultipartUploadResult", FINISH)?;
         let digests = Digests {
             crc64nvme: done.crc64nvme.as_deref().and_then(crc64_value),
-            crc32c: answer.text("x-amz-checksum-crc32c").and_then(crc32_value),
+            crc32c: answer.text(&CRC32C).and_then(crc32_value),
             ..Digests::default()
         };
         if digests.agree(&sent) == Some(false) {

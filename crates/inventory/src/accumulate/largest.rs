@@ -82,8 +82,10 @@ mod tests {
         let offers = [(3, "c"), (9, "z"), (9, "a"), (1, "x"), (0, "empty"), (5, "m")];
         let mut kept = Largest::new(3);
         let mut backwards = Largest::new(3);
-        offers.iter().for_each(|(size, path)| kept.offer(*size, 0, &(*path).into()));
-        offers.iter().rev().for_each(|(size, path)| backwards.offer(*size, 0, &(*path).into()));
+        for (offer, back) in offers.iter().zip(offers.iter().rev()) {
+            kept.offer(offer.0, 0, &offer.1.into());
+            backwards.offer(back.0, 0, &back.1.into());
+        }
         assert_eq!(kept, backwards);
         let paths: Vec<String> = kept.into_sorted().map(|(_, _, path)| path.to_string()).collect();
         assert_eq!(paths, ["a", "z", "m"]);

@@ -98,9 +98,12 @@ async fn a_record_nobody_waits_for_is_written_soon_all_the_same() {
 async fn a_full_batch_does_not_wait_for_the_delay() {
     let disk = MemoryDisk::new();
     let writer = start(&disk, Duration::from_hours(1), 10);
-    for n in 0..10 {
+    for n in 0..9 {
         writer.append(arrived(n)).await.unwrap();
     }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!writer.is_durable(Lsn(1)));
+    writer.append(arrived(9)).await.unwrap();
     for _ in 0..2000 {
         if writer.is_durable(Lsn(10)) {
             return;
@@ -165,6 +168,22 @@ async fn dropping_the_last_writer_writes_what_waits_and_frees_the_lock() {
     assert_eq!(Journal::open(dir.path(), Arc::new(RealDisk)).unwrap().recovery().records, 1);
 }
 
+/// Opens the gate at the end of a test, however that ends: the writer's thread may wait behind it.
+struct Gate(Arc<(Mutex<bool>, Condvar)>);
+
+impl Gate {
+    fn set(&self, open: bool) {
+        *self.0.0.lock().unwrap() = open;
+        self.0.1.notify_all();
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        self.set(true);
+    }
+}
+
 /// A disk whose syncs wait until the gate is open.
 #[derive(Clone, Debug)]
 struct GatedDisk(MemoryDisk, Arc<(Mutex<bool>, Condvar)>);
@@ -222,14 +241,14 @@ async fn nothing_is_durable_before_its_sync_ended() {
     let disk = GatedDisk(MemoryDisk::new(), Arc::clone(&gate));
     let journal = Journal::open(Path::new(DIR), Arc::new(disk)).unwrap();
     let writer = Writer::start(journal, CommitPolicy { max_delay: Duration::ZERO, max_batch: 5 });
+    let gate = Gate(gate);
     let first = writer.append(arrived(1)).await.unwrap();
     writer.durable(first).await.unwrap();
-    *gate.0.lock().unwrap() = false;
+    gate.set(false);
     let second = writer.append(arrived(2)).await.unwrap();
     let early = tokio::time::timeout(Duration::from_millis(300), writer.durable(second)).await;
     assert!(early.is_err() && !writer.is_durable(second));
-    *gate.0.lock().unwrap() = true;
-    gate.1.notify_all();
+    gate.set(true);
     writer.durable(second).await.unwrap();
     assert!(writer.is_durable(second));
 }
@@ -240,6 +259,7 @@ async fn a_slow_disk_makes_appenders_wait_and_not_memory_grow() {
     let disk = GatedDisk(MemoryDisk::new(), Arc::clone(&gate));
     let journal = Journal::open(Path::new(DIR), Arc::new(disk)).unwrap();
     let writer = Writer::start(journal, CommitPolicy { max_delay: Duration::ZERO, max_batch: 5 });
+    let gate = Gate(gate);
     let mut appended = 0_u64;
     loop {
         match tokio::time::timeout(Duration::from_millis(300), writer.append(arrived(appended))).await {
@@ -255,8 +275,7 @@ async fn a_slow_disk_makes_appenders_wait_and_not_memory_grow() {
         let writer = writer.clone();
         async move { writer.append(arrived(500)).await }
     });
-    *gate.0.lock().unwrap() = true;
-    gate.1.notify_all();
+    gate.set(true);
     // The one that timed out appended nothing.
     assert_eq!(waiting.await.unwrap().unwrap(), Lsn(appended + 1));
     assert_eq!(writer.close().await.unwrap().durable(), Lsn(appended + 1));

@@ -97,9 +97,10 @@ async fn dir_stays(s: Subject) -> Result<(), Failure> {
 
 async fn not_followed(s: Subject) -> Result<(), Failure> {
     s.write(&s.at("real/file"), b"secret").await?;
+    s.write(&s.at("real/sub/file"), b"secret").await?;
     s.target().make(&s.at("dir"), link_to(b"real"), &Metadata::default()).await?;
     s.target().make(&s.at("file"), link_to(b"real/file"), &Metadata::default()).await?;
-    for path in [s.at("dir/file"), s.at("file")] {
+    for path in [s.at("dir/file"), s.at("dir/sub/file"), s.at("file")] {
         let answer = s.content(&path).await;
         promise!(answer.is_err(), "reading `{path}` went through a link: {answer:?}");
         promise!(
@@ -107,13 +108,17 @@ async fn not_followed(s: Subject) -> Result<(), Failure> {
             "reading `{path}` through a link is not recognised: {answer:?}"
         );
     }
-    let answer = s.listed(&s.at("dir"), Facets::NONE).await;
-    promise!(answer.is_err(), "listing went through a link: {answer:?}");
-    let answer = s.target().put(&s.at("dir/new"), WriteSpec::default(), vec![]).await;
-    promise!(answer.is_err(), "writing went through a link: {answer:?}");
-    let answer = s.target().remove(&s.at("dir/file"), None).await;
-    promise!(answer.is_err(), "removing went through a link: {answer:?}");
-    promise!(s.content(&s.at("real/file")).await? == b"secret", "the file behind the link changed");
+    for (dir, below) in [("dir", "dir/file"), ("dir/sub", "dir/sub/file")] {
+        let answer = s.listed(&s.at(dir), Facets::NONE).await;
+        promise!(answer.is_err(), "listing went through a link: {answer:?}");
+        let answer = s.target().put(&s.at(dir).join(b"new"), WriteSpec::default(), vec![]).await;
+        promise!(answer.is_err(), "writing went through a link: {answer:?}");
+        let answer = s.target().remove(&s.at(below), None).await;
+        promise!(answer.is_err(), "removing went through a link: {answer:?}");
+    }
+    for path in ["real/file", "real/sub/file"] {
+        promise!(s.content(&s.at(path)).await? == b"secret", "the file behind the link changed");
+    }
     Ok(())
 }
 

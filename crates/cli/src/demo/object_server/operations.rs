@@ -97,8 +97,8 @@ impl ObjectServer {
         }
         let (computed, md5) = digester.finish();
         let trailers = request.trailing_headers.as_ref().and_then(s3s::TrailingHeaders::take);
-        let claimed = Checksums::claimed(&request.headers)
-            .or(trailers.as_ref().map(Checksums::claimed).unwrap_or_default());
+        let claimed =
+            Checksums::claimed(&request.headers).or(trailers.as_ref().map(Checksums::claimed).unwrap_or_default());
         claimed.check(&computed)?;
         check_md5(&request.headers, md5)?;
         let checksums = claimed.kept(&computed);
@@ -332,9 +332,8 @@ impl S3 for ObjectServer {
         object.storage_class = input.storage_class.map(|class| class.as_str().to_owned());
         let from = self.shelf.object_file(from_bucket, &source.file);
         std::fs::copy(from, self.shelf.object_file(&input.bucket, &object.file)).map_err(internal)?;
-        let object = self.change(&input.bucket, |shelf, bucket| {
-            shelf.publish(&input.bucket, bucket, object).map_err(internal)
-        })?;
+        let object =
+            self.change(&input.bucket, |shelf, bucket| shelf.publish(&input.bucket, bucket, object).map_err(internal))?;
         let result = CopyObjectResult {
             e_tag: Some(ETag::Strong(object.etag.clone())),
             last_modified: Some(Timestamp::from(object.modified())),
@@ -407,8 +406,8 @@ impl S3 for ObjectServer {
             checksums: Checksums::default(),
             file: String::new(),
         };
-        let id = self
-            .change(&input.bucket, |shelf, bucket| shelf.begin(&input.bucket, bucket, object).map_err(internal))?;
+        let id =
+            self.change(&input.bucket, |shelf, bucket| shelf.begin(&input.bucket, bucket, object).map_err(internal))?;
         Ok(S3Response::new(CreateMultipartUploadOutput {
             bucket: Some(input.bucket),
             key: Some(input.key),

@@ -115,7 +115,7 @@ async fn a_container_and_an_instance_are_asked_once() {
 }
 
 #[tokio::test]
-async fn nobody_to_be_is_unauthenticated_and_a_broken_role_falls_back_to_nobody() {
+async fn nobody_to_be_is_unauthenticated_and_a_broken_role_falls_back_on_nobody() {
     let directory = tempfile::tempdir().unwrap();
     let config = config(directory.path());
     let server = Standin::start(false, all).await;

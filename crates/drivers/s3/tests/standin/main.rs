@@ -287,6 +287,31 @@ async fn the_server_is_asked_what_it_is_without_a_signature() {
     }
 }
 
+#[derive(Debug, Default)]
+struct Heard(Mutex<Vec<(&'static str, bool)>>);
+
+impl storage::Probe for Heard {
+    fn observed(&self, op: &'static str, _took: Duration, ok: bool) {
+        self.0.lock().unwrap().push((op, ok));
+    }
+}
+
+#[tokio::test]
+async fn a_probe_hears_of_every_request_under_the_apis_name() {
+    let server = Standin::start(false, |seen| match seen.method.as_str() {
+        "PUT" => fine(),
+        _ => refusal("503 Slow Down", "SlowDown", ""),
+    })
+    .await;
+    let heard = Arc::new(Heard::default());
+    let options = S3Options { probe: Arc::clone(&heard) as _, ..options() };
+    let store = S3Store::open(&server.uri("&flavour=aws").parse().unwrap(), options).await.unwrap();
+    store.put(&"x".into(), WriteSpec::default(), one("abc")).await.unwrap();
+    let error = store.read(&"x".into(), ReadSpec::default()).await.unwrap_err();
+    assert_eq!((error.kind(), error.retry()), (ErrorKind::Throttled, Retry::Backoff));
+    assert_eq!(*heard.0.lock().unwrap(), [("PutObject", true), ("GetObject", false)]);
+}
+
 #[tokio::test]
 async fn nothing_is_signed_for_an_anonymous_reader() {
     let server = Standin::start(false, |_| Reply::Say(answer("200 OK", &[], "content"))).await;
