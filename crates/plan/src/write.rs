@@ -151,7 +151,7 @@ fn placeholder_note(one: &Move) -> [&'static str; 3] {
         _ => [
             "FILL IN: the address. This version of `migrate` cannot write to this service with everything that the",
             "source has (access control lists): it refuses the move. Use the service's own tools for it,",
-            "or choose another target with `longshore recommend --service`.",
+            "or choose another target with `longshore recommend --choose`.",
         ],
     }
 }
