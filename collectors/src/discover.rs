@@ -16,7 +16,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use storage::Usage;
+use storage::{Reach, Usage};
 use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -87,7 +87,14 @@ impl DiscoverOptions {
 pub async fn discover(collector: &dyn Collector, out: &Path, options: DiscoverOptions) -> Result<Profile, Error> {
     let source = collector.source();
     let system = collector.identify().await?;
-    let usage = source.usage().await?;
+    let usage = match source.usage().await {
+        // A server that keeps the size of its volume to itself can still be walked.
+        Err(refused) if refused.reach() == Reach::Item => {
+            tracing::warn!(error = %refused, "the size of the volume is not known");
+            None
+        }
+        answer => answer?,
+    };
     let root = source.stat(&RelPath::ROOT, Facets::NONE).await.ok();
     let volume = root.and_then(|root| root.stamp.file_id).map(|id| id.volume);
 

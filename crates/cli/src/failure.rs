@@ -1,6 +1,6 @@
 //! What a person is told when something fails: what, on what, why, in whose words, and what to do.
 
-use crate::exit::Exit;
+use crate::{exit::Exit, output::Named};
 use model::Location;
 use std::fmt::{self, Write as _};
 
@@ -143,17 +143,18 @@ impl Failure {
         text
     }
 
-    /// The same as one JSON document.
-    pub fn json(&self) -> serde_json::Value {
-        serde_json::json!({
-            "schema": "longshore.error/v1",
+    /// The same as one line of JSON.
+    pub fn json(&self) -> String {
+        let body = serde_json::json!({
             "code": self.code,
             "message": self.message,
             "from": self.from,
             "cause": self.cause,
             "hint": self.hint,
             "exit_code": self.exit.number(),
-        })
+        });
+        serde_json::to_string(&Named { schema: "longshore.error/v1", body: &body })
+            .expect("text and numbers can be written as JSON")
     }
 }
 

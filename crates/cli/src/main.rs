@@ -58,7 +58,7 @@ fn ended(outcome: Outcome<Exit>, json: bool, color: bool) -> Exit {
         Ok(exit) => exit,
         Err(failure) if failure.is_broken_pipe() => Exit::Done,
         Err(failure) => {
-            output::say(&if json { failure.json().to_string() } else { failure.render(color).trim_end().to_owned() });
+            output::say(&if json { failure.json() } else { failure.render(color).trim_end().to_owned() });
             failure.exit
         }
     }
@@ -91,9 +91,5 @@ fn misused(error: &clap::Error) -> Exit {
 /// Kept here so that the demo and `main` show failures alike.
 pub(crate) fn show_failure(shell: &Shell, failure: &Failure) {
     let json = shell.settings.json;
-    output::say(&if json {
-        failure.json().to_string()
-    } else {
-        failure.render(shell.settings.color).trim_end().to_owned()
-    });
+    output::say(&if json { failure.json() } else { failure.render(shell.settings.color).trim_end().to_owned() });
 }

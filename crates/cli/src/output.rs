@@ -30,7 +30,12 @@ impl Output {
         write(&[text.as_bytes(), end.as_bytes()])
     }
 
-    /// One document.
+    /// One document, under the name of its schema, which comes first.
+    pub fn named_document(&self, schema: &'static str, body: &impl Serialize) -> Outcome<()> {
+        self.document(&Named { schema, body })
+    }
+
+    /// One document that begins with the name of its schema by itself.
     pub fn document(&self, document: &impl Serialize) -> Outcome<()> {
         let text = serde_json::to_vec_pretty(document)
             .map_err(|error| Failure::new(Code::File, "cannot write the document").because(error))?;
@@ -43,6 +48,16 @@ impl Output {
             say(text);
         }
     }
+}
+
+/// A document under the name of its schema.
+#[derive(Serialize)]
+pub struct Named<'a, T> {
+    /// Name and version.
+    pub schema: &'static str,
+    /// Everything else.
+    #[serde(flatten)]
+    pub body: &'a T,
 }
 
 /// A line on stderr. When even that fails there is nobody left to tell.

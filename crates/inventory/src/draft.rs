@@ -105,27 +105,23 @@ impl Draft {
         self.move_into_place()
     }
 
-    /// Every step can be done again: what was moved already is no longer in `partial/`.
     fn move_into_place(&self) -> Result<(), Error> {
-        let partial = self.partial();
-        // A checkpoint that outlived its parts would be taken up; an old profile would vouch for new entries.
-        remove_file(&self.checkpoint_path())?;
-        durable::sync_directory(&partial).map_err(Error::io("sync", &partial))?;
-        remove_file(&self.system.join("profile.json"))?;
-        for name in ["entries", "problems.ndjson", "profile.json"] {
-            let (from, to) = (partial.join(name), self.system.join(name));
-            if !from.exists() {
-                continue;
-            }
-            if name == "entries" {
-                remove_directory(&to)?;
-            } else {
-                remove_file(&to)?;
-            }
-            fs::rename(&from, &to).map_err(Error::io("move into place", &to))?;
-            durable::sync_directory(&self.system).map_err(Error::io("sync", &self.system))?;
+        STEPS.iter().try_for_each(|step| step(self))
+    }
+
+    /// Moves a name from `partial/` to its place, unless that was done already.
+    fn place(&self, name: &str) -> Result<(), Error> {
+        let (from, to) = (self.partial().join(name), self.system.join(name));
+        if !from.exists() {
+            return Ok(());
         }
-        self.clear()
+        if from.is_dir() {
+            remove_directory(&to)?
+        } else {
+            remove_file(&to)?
+        }
+        fs::rename(&from, &to).map_err(Error::io("move into place", &to))?;
+        durable::sync_directory(&self.system).map_err(Error::io("sync", &self.system))
     }
 
     fn clear(&self) -> Result<(), Error> {
@@ -139,6 +135,23 @@ impl Draft {
         self.partial().join("checkpoint.json")
     }
 }
+
+/// What follows after `partial/profile.json` is on disk. All of it is done again from the start when it was cut
+/// off anywhere, as long as that file is in `partial/`; so it goes last, and what must not outlive it goes first.
+const STEPS: [fn(&Draft) -> Result<(), Error>; 6] = [
+    // A checkpoint that outlived its parts would be taken up.
+    |draft| {
+        remove_file(&draft.checkpoint_path())?;
+        let partial = draft.partial();
+        durable::sync_directory(&partial).map_err(Error::io("sync", &partial))
+    },
+    // An old profile would vouch for new entries.
+    |draft| remove_file(&draft.system.join("profile.json")),
+    |draft| draft.place("entries"),
+    |draft| draft.place("problems.ndjson"),
+    |draft| draft.place("profile.json"),
+    Draft::clear,
+];
 
 fn remove_file(path: &Path) -> Result<(), Error> {
     match fs::remove_file(path) {
@@ -192,5 +205,50 @@ impl ProblemLog {
         self.file.write_all(&self.buffer).map_err(Error::io("write", &self.path))?;
         self.buffer.clear();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Inventory, profile::tests::empty};
+    use model::Location;
+
+    /// A discovery with `parts` files of entries, as far as the profile.
+    fn ready(inventory: &mut Inventory, place: &Location, parts: u64) -> Draft {
+        let draft = inventory.draft(place, true).unwrap();
+        fs::create_dir_all(draft.entries()).unwrap();
+        for n in 0..parts {
+            fs::write(draft.entries().join(format!("part-{n:05}.parquet")), b"").unwrap();
+        }
+        let problem = Problem { path: "x".into(), kind: "denied".into(), detail: String::new() };
+        let mut problems = draft.problems(0).unwrap();
+        (0..parts).for_each(|_| problems.add(&problem).unwrap());
+        problems.sync().unwrap();
+        draft.save(&"state").unwrap();
+        let mut profile = empty(place);
+        profile.counts.files = parts;
+        durable::replace_json(&draft.partial().join("profile.json"), &profile, true).unwrap();
+        draft
+    }
+
+    #[test]
+    fn publishing_that_was_cut_off_anywhere_is_finished_by_the_next_draft() {
+        let place: Location = "file:///data".parse().unwrap();
+        for done in 0..=STEPS.len() {
+            let directory = tempfile::tempdir().unwrap();
+            let mut inventory = Inventory::create(directory.path(), "2026-01-02T03:04:05Z").unwrap();
+            ready(&mut inventory, &place, 3).move_into_place().unwrap();
+            let draft = ready(&mut inventory, &place, 5);
+            STEPS[..done].iter().try_for_each(|step| step(&draft)).unwrap();
+            drop(draft);
+
+            let draft = inventory.draft(&place, false).unwrap();
+            assert_eq!(draft.checkpoint::<String>().unwrap(), None, "after {done} steps");
+            let name = draft.name();
+            assert_eq!(inventory.profile(name).unwrap().counts.files, 5, "after {done} steps");
+            assert_eq!(inventory.entries_files(name).unwrap().len(), 5, "after {done} steps");
+            assert_eq!(inventory.problems(name).unwrap().count(), 5, "after {done} steps");
+        }
     }
 }

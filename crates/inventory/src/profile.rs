@@ -138,11 +138,12 @@ pub struct Counts {
     pub specials: u64,
     /// Logical bytes of the files, each name counted.
     pub size_bytes: u64,
-    /// Bytes that the server says are allocated for them, each inode once where inodes are known.
+    /// Bytes that the server says are allocated for them. Each inode counts once: every one of its names has its
+    /// share, so names outside of the location take theirs with them.
     pub allocated_bytes: Option<u64>,
     /// Names of regular files that share their inode with another name.
     pub hard_linked_names: u64,
-    /// Files whose allocation is less than half of their size.
+    /// Files of at least 64 KiB whose allocation is less than half of their size (smaller ones may lie in their inode).
     pub sparse_files: u64,
     /// Files of 0 bytes.
     pub empty_files: u64,
@@ -250,13 +251,16 @@ pub struct NameFacts {
     pub not_utf8: u64,
     /// Components with control characters (0x00 to 0x1F, 0x7F).
     pub control_characters: u64,
-    /// Components that Windows refuses: `< > : " | ? * \`, trailing dot or space, `CON`, `NUL`, `COM1`, ….
+    /// Components that Windows refuses: `< > : " | ? * \`, control characters, trailing dot or space, `CON`, `NUL`,
+    /// `COM1`, ….
     pub not_windows: u64,
-    /// Names that differ from a sibling only in case.
+    /// Names that differ from a sibling only in case. Not searched beyond a million names in the directories that are
+    /// being listed at one time.
     pub case_twins: u64,
     /// Names that differ from a sibling only in Unicode normal form.
     pub normal_form_twins: u64,
-    /// A few of the paths behind these counts, at most 20 each, by the name of the field.
+    /// A few of the paths behind these counts, at most 20 each, by the name of the field. Of twins, it is those that
+    /// were listed later.
     pub examples: BTreeMap<String, Vec<RelPath>>,
 }
 
@@ -313,4 +317,41 @@ pub struct Problem {
     pub kind: String,
     /// In words, with the server's own.
     pub detail: String,
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use crate::{About, Accumulator, Host, Profile, System, Walk};
+    use model::{Facets, Location, Observed, Timestamp};
+
+    /// The profile of a system that holds nothing.
+    pub(crate) fn empty(location: &Location) -> Profile {
+        Accumulator::new(Timestamp { secs: 1_800_000_000, nanos: 0 }).into_profile(About {
+            location: location.clone(),
+            system: System::default(),
+            walk: Walk {
+                started_at: String::new(),
+                finished_at: String::new(),
+                elapsed_ms: 0,
+                resumed: 0,
+                entries_per_second: Observed::measured(0.0),
+                concurrency: 1,
+                peak_memory_bytes: None,
+                host: Host::default(),
+            },
+            capacity: None,
+            latency: vec![],
+            unreadable: vec![],
+            unreadable_count: 0,
+            told: Facets::POSIX,
+        })
+    }
+
+    #[test]
+    fn a_profile_comes_back_from_its_file_and_forgives_fields_of_later_versions() {
+        let profile = empty(&"s3://bucket".parse().unwrap());
+        let mut value = serde_json::to_value(&profile).unwrap();
+        value["added_later"] = 1.into();
+        assert_eq!(serde_json::from_value::<Profile>(value).unwrap(), profile);
+    }
 }

@@ -83,34 +83,6 @@ fn an_earlier_discovery_stays_until_the_next_is_published() {
 }
 
 #[test]
-fn publishing_that_was_cut_off_anywhere_is_finished_by_the_next_draft() {
-    // What `publish` does after the profile is written, one step at a time.
-    let steps: [fn(&std::path::Path); 6] = [
-        |system| fs::remove_file(system.join("partial/checkpoint.json")).unwrap(),
-        |system| fs::remove_file(system.join("profile.json")).unwrap(),
-        |system| fs::remove_dir_all(system.join("entries")).unwrap(),
-        |system| fs::rename(system.join("partial/entries"), system.join("entries")).unwrap(),
-        |system| fs::rename(system.join("partial/problems.ndjson"), system.join("problems.ndjson")).unwrap(),
-        |system| fs::rename(system.join("partial/profile.json"), system.join("profile.json")).unwrap(),
-    ];
-    for done in 0..=steps.len() {
-        let directory = tempfile::tempdir().unwrap();
-        let mut inventory = Inventory::create(directory.path(), NOW).unwrap();
-        discovered(&mut inventory, 3).publish(&profile(3)).unwrap();
-        let draft = discovered(&mut inventory, 5);
-        draft.save(&"state").unwrap();
-        let system = directory.path().join("file-data");
-        fs::write(system.join("partial/profile.json"), serde_json::to_vec(&profile(5)).unwrap()).unwrap();
-        drop(draft);
-        steps[..done].iter().for_each(|step| step(&system));
-
-        let draft = inventory.draft(&place(), false).unwrap();
-        assert_eq!(draft.checkpoint::<String>().unwrap(), None, "after {done} steps");
-        assert_eq!(counted(&inventory), (5, 5, 1), "after {done} steps");
-    }
-}
-
-#[test]
 fn two_discoveries_of_one_system_exclude_each_other() {
     let directory = tempfile::tempdir().unwrap();
     let mut inventory = Inventory::create(directory.path(), NOW).unwrap();

@@ -12,7 +12,7 @@ pub fn run(typed: &Config, shell: &Shell) -> Outcome<Exit> {
             .iter()
             .map(|(name, value, origin)| serde_json::json!({"name": name, "value": value, "origin": origin}))
             .collect();
-        shell.out.document(&serde_json::json!({"schema": "longshore.config/v1", "settings": settings}))?;
+        shell.out.named_document("longshore.config/v1", &serde_json::json!({"settings": settings}))?;
         return Ok(Exit::Done);
     }
     let line = |(name, value, origin): &(&str, String, String)| {

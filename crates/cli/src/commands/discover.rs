@@ -42,9 +42,8 @@ pub async fn run(typed: &Discover, shell: &Shell) -> Outcome<Exit> {
         }
     }
     if shell.out.json {
-        shell.out.document(&serde_json::json!({
-            "schema": "longshore.discovery/v1", "inventory": typed.output, "systems": profiles,
-        }))?;
+        let body = serde_json::json!({"inventory": typed.output, "systems": profiles});
+        shell.out.named_document("longshore.discovery/v1", &body)?;
     } else if !profiles.is_empty() {
         shell.out.note(&format!("inventory: {}", typed.output.display()));
     }

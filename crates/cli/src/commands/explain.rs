@@ -42,9 +42,8 @@ pub fn run(typed: &Explain, shell: &Shell) -> Outcome<Exit> {
         }
     })?;
     if shell.out.json {
-        shell.out.document(&serde_json::json!({
-            "schema": "longshore.explanation/v1", "code": wanted, "title": title(page), "page": page,
-        }))?;
+        let body = serde_json::json!({"code": wanted, "title": title(page), "page": page});
+        shell.out.named_document("longshore.explanation/v1", &body)?;
     } else {
         shell.out.text(page)?;
     }

@@ -15,12 +15,17 @@ use storage::{Capabilities, NoProbe, Publish, Source};
 /// A store, reached.
 #[derive(Serialize)]
 struct Reached {
-    schema: &'static str,
     location: Location,
     /// What the server says of itself.
-    server: Vec<(&'static str, String)>,
+    #[serde(serialize_with = "as_map")]
+    server: Facts,
     /// What it can do.
-    can: Vec<(&'static str, String)>,
+    #[serde(serialize_with = "as_map")]
+    can: Facts,
+}
+
+fn as_map<S: serde::Serializer>(facts: &Facts, out: S) -> Result<S::Ok, S::Error> {
+    out.collect_map(facts.iter().map(|(name, value)| (name, value)))
 }
 
 /// Reaches a store and prints what it can do.
@@ -41,9 +46,9 @@ pub async fn run(typed: &Typed, shell: &Shell) -> Outcome<Exit> {
     if let Err(error) = root {
         can.push(("root", error.to_string()));
     }
-    let reached = Reached { schema: "longshore.source-test/v1", location, server, can };
+    let reached = Reached { location, server, can };
     if shell.out.json {
-        shell.out.document(&reached)?;
+        shell.out.named_document("longshore.source-test/v1", &reached)?;
     } else {
         shell.out.text(&text(&reached))?;
     }

@@ -52,7 +52,7 @@ pub async fn run(typed: &Verify, shell: &Shell) -> Outcome<Exit> {
         all.push(verified);
     }
     if shell.out.json {
-        shell.out.document(&serde_json::json!({"schema": "longshore.verification/v1", "moves": all}))?;
+        shell.out.named_document("longshore.verification/v1", &serde_json::json!({"moves": all}))?;
     }
     Ok(exit)
 }
