@@ -109,7 +109,9 @@ pub fn second_and_third_run(rig: &Rig) -> Result<()> {
         // Same size, and for half of them the same time: only what the server says of the inode tells.
         let before = fs::metadata(file)?;
         let mut content = fs::read(file)?;
-        content.iter_mut().for_each(|byte| *byte ^= 0x55);
+        for byte in &mut content {
+            *byte ^= 0x55;
+        }
         if content.is_empty() {
             content.push(1);
         }

@@ -87,7 +87,7 @@ fn forget(rig: &Rig, bucket: &str, path: &Value) -> Result<()> {
 
 /// Gives files of before 1970 one and the same time on both sides.
 fn before_1970(left: &Path, right: &Path) -> Result<()> {
-    let script = r#"
+    let script = r"
 import os, sys
 left, right = map(os.fsencode, sys.argv[1:])
 for where, dirs, files in os.walk(left):
@@ -97,7 +97,7 @@ for where, dirs, files in os.walk(left):
         if not os.path.islink(path) and (ns < 0 or ns >= 2**32 * 10**9):
             for one in (path, right + path[len(left):]):
                 os.utime(one, ns=(0, 0))
-"#;
+";
     run(Command::new("python3").args(["-c", script]).arg(left).arg(right))?;
     Ok(())
 }

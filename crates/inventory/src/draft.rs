@@ -116,9 +116,9 @@ impl Draft {
             return Ok(());
         }
         if from.is_dir() {
-            remove_directory(&to)?
+            remove_directory(&to)?;
         } else {
-            remove_file(&to)?
+            remove_file(&to)?;
         }
         fs::rename(&from, &to).map_err(Error::io("move into place", &to))?;
         durable::sync_directory(&self.system).map_err(Error::io("sync", &self.system))
@@ -136,9 +136,12 @@ impl Draft {
     }
 }
 
+/// One step of publishing.
+type Step = fn(&Draft) -> Result<(), Error>;
+
 /// What follows after `partial/profile.json` is on disk. All of it is done again from the start when it was cut
 /// off anywhere, as long as that file is in `partial/`; so it goes last, and what must not outlive it goes first.
-const STEPS: [fn(&Draft) -> Result<(), Error>; 6] = [
+const STEPS: [Step; 6] = [
     // A checkpoint that outlived its parts would be taken up.
     |draft| {
         remove_file(&draft.checkpoint_path())?;

@@ -4,7 +4,7 @@ use crate::{
     compare::{Bring, meta_hash},
     digest::{crc64, digests},
     parts,
-    shop::{Shop, Trouble},
+    shop::{Shop, Trouble, lost},
 };
 use journal::{Done, Record};
 use model::{Digests, Entry, Facets, Kind, Metadata, RelPath, Stamp};
@@ -107,7 +107,7 @@ async fn whole_file(shop: &Shop, entry: &Entry, to: &RelPath) -> Result<Arrival,
     let published = shop.target.put(to, write, data).await.map_err(|error| shop.target_trouble(written(error)))?;
     confirm(&published.digests, &sums, to)?;
     shop.meter.bytes(size);
-    let lost = shop.lost(Some(&meta), entry.nlink, published.kept);
+    let lost = lost(Some(&meta), entry.nlink, published.kept);
     record(shop, entry, to, &Kind::File, &meta, published, sums, false).await?;
     Ok(Arrival::Sent { bytes: size, lost })
 }
@@ -202,7 +202,7 @@ async fn link(shop: &Shop, listed: &Entry, resolved: &Entry, to: &RelPath) -> Re
     let node = Node::Symlink { target: target.clone() };
     let published = shop.target.make(to, node, &meta).await.map_err(|error| shop.target_trouble(written(error)))?;
     // Whoever keeps links as inodes has no mode for them.
-    let lost = shop.lost(Some(&meta), None, published.kept.and(Facets::MODE));
+    let lost = lost(Some(&meta), None, published.kept.and(Facets::MODE));
     // Stores differ in what they call the content of a link: where it points is compared itself.
     record(shop, listed, to, &resolved.kind, &meta, published, Digests::default(), false).await?;
     Ok(Arrival::Sent { bytes: 0, lost })
@@ -224,7 +224,7 @@ async fn directory(shop: &Shop, entry: &Entry, to: &RelPath) -> Result<Arrival, 
     }
     let published =
         shop.target.make(to, Node::Dir, &meta).await.map_err(|error| shop.target_trouble(written(error)))?;
-    let lost = shop.lost(Some(&meta), None, published.kept);
+    let lost = lost(Some(&meta), None, published.kept);
     record(shop, entry, to, &Kind::Dir, &meta, published, Digests::default(), false).await?;
     Ok(Arrival::Sent { bytes: 0, lost })
 }

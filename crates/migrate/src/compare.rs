@@ -94,30 +94,27 @@ pub(crate) fn compare(
         let item = source.take(&key, |twin| collision(&twin, ledger))?;
         let there = target.take(&key, |_| ())?;
         let known = state.take(&key)?;
-        match item {
-            Some(item) => {
-                ledger.found(&item.entry);
-                if let Some(bring) = decide(item, there.as_ref().map(|p| &p.entry), known, terms, ledger, &mut act)? {
-                    let size = bring.placed.entry.stamp.size;
-                    count(&mut work.count, &bring.placed.entry.kind, size);
-                    if bring.placed.entry.kind.is_file() {
-                        work.largest = work.largest.max(size);
-                    }
-                    act(Action::Bring(Box::new(bring)))?;
+        if let Some(item) = item {
+            ledger.found(&item.entry);
+            if let Some(bring) = decide(item, there.as_ref().map(|p| &p.entry), known, terms, ledger, &mut act)? {
+                let size = bring.placed.entry.stamp.size;
+                count(&mut work.count, &bring.placed.entry.kind, size);
+                if bring.placed.entry.kind.is_file() {
+                    work.largest = work.largest.max(size);
                 }
+                act(Action::Bring(Box::new(bring)))?;
             }
-            None => {
-                if let Some(known) = known {
-                    discard_all(known, &mut act)?;
-                }
-                if let Some(there) = there {
-                    let path = there.target_path();
-                    // A directory that only our own keys below it imply is not extra.
-                    let implied = there.entry.kind.is_dir() && source.key().is_some_and(|next| next.starts_with(&key));
-                    let hidden = unknown.iter().any(|dir| path.starts_with(dir));
-                    if !implied && !hidden {
-                        ledger.extra(path);
-                    }
+        } else {
+            if let Some(known) = known {
+                discard_all(known, &mut act)?;
+            }
+            if let Some(there) = there {
+                let path = there.target_path();
+                // A directory that only our own keys below it imply is not extra.
+                let implied = there.entry.kind.is_dir() && source.key().is_some_and(|next| next.starts_with(&key));
+                let hidden = unknown.iter().any(|dir| path.starts_with(dir));
+                if !implied && !hidden {
+                    ledger.extra(path);
                 }
             }
         }
@@ -208,7 +205,6 @@ fn judge(item: &Entry, there: &Entry, done: Option<&Done>, terms: Terms) -> Verd
     match (&item.kind, &there.kind) {
         (Kind::Dir, Kind::Dir) => match (&item.meta, &there.meta) {
             (Some(_), Some(_)) if same_metadata(item, there, terms.wanted) => Verdict::Equal,
-            (Some(_), Some(_)) => Verdict::Differs,
             // The target's listing does not tell: by our own record. The size and times of a directory say
             // nothing about its marker.
             (Some(meta), None) => {
@@ -216,7 +212,7 @@ fn judge(item: &Entry, there: &Entry, done: Option<&Done>, terms: Terms) -> Verd
                 if same { Verdict::Equal } else { Verdict::Differs }
             }
             (None, _) if recorded => Verdict::Equal,
-            (None, _) => Verdict::Differs,
+            (Some(_), Some(_)) | (None, _) => Verdict::Differs,
         },
         (Kind::Symlink { target: a }, Kind::Symlink { target: b }) => {
             if a == b && same_metadata(item, there, terms.wanted.minus(Facets::MODE)) {
@@ -283,9 +279,9 @@ impl Stream {
     }
     fn pull(&mut self) -> Result<Option<(Bytes, Placed)>> {
         let Some((key, value)) = self.sorted.next()? else { return Ok(None) };
-        let placed = postcard::from_bytes(&value)
-            .map_err(|_| Error::Spool { path: RelPath::from_bytes(Bytes::copy_from_slice(&key)) })?;
-        Ok(Some((Bytes::copy_from_slice(&key), placed)))
+        let placed = postcard::from_bytes(value)
+            .map_err(|_| Error::Spool { path: RelPath::from_bytes(Bytes::copy_from_slice(key)) })?;
+        Ok(Some((Bytes::copy_from_slice(key), placed)))
     }
     fn key(&self) -> Option<&Bytes> {
         self.next.as_ref().map(|(key, _)| key)

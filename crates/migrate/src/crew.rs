@@ -7,7 +7,7 @@ use crate::{
     ledger::detail,
     listing::Placed,
     parts,
-    shop::{Shop, Trouble},
+    shop::{Shop, Trouble, lost},
 };
 use futures::{StreamExt as _, stream};
 use journal::{
@@ -39,8 +39,8 @@ pub(crate) struct Spool {
 }
 
 impl Spool {
-    pub(crate) fn new(scratch: &Path) -> Result<Self> {
-        Ok(Self { sorter: Sorter::new(scratch, SETTLE_MEMORY), next: 0 })
+    pub(crate) fn new(scratch: &Path) -> Self {
+        Self { sorter: Sorter::new(scratch, SETTLE_MEMORY), next: 0 }
     }
     pub(crate) fn push(&mut self, action: &Action) -> Result<()> {
         let value = postcard::to_stdvec(action).map_err(|_| Error::Spool { path: path_of(action) })?;
@@ -91,7 +91,7 @@ pub(crate) async fn work(shop: &Arc<Shop>, spool: Sorted, scratch: &Path) -> Res
 
 fn feed(mut spool: Sorted, sender: &mpsc::Sender<Action>) -> Result<()> {
     while let Some((key, value)) = spool.next()? {
-        let action = postcard::from_bytes(&value)
+        let action = postcard::from_bytes(value)
             .map_err(|_| Error::Spool { path: model::RelPath::from(format!("action {key:?}").as_str()) })?;
         if sender.blocking_send(action).is_err() {
             break;
@@ -216,7 +216,7 @@ async fn settle_directories(shop: &Shop, mut dirs: Sorted) -> Result<()> {
         }
         let Some((key, value)) = next else { return Ok(()) };
         depth = key[..4].to_vec();
-        level.push(postcard::from_bytes(&value).map_err(|_| Error::Spool { path: model::RelPath::ROOT })?);
+        level.push(postcard::from_bytes(value).map_err(|_| Error::Spool { path: model::RelPath::ROOT })?);
     }
 }
 
@@ -225,7 +225,6 @@ async fn settle_one(shop: &Shop, counts: bool, placed: Placed) -> Result<()> {
     let ended = write_directory(shop, counts, &placed).await;
     match (ended, counts) {
         (Ok(lost), true) => shop.ledger.copied(&kind, 0, 0, lost),
-        (Ok(_), false) => {}
         (Err(Trouble::Fatal(error)), _) => return Err(error),
         (Err(Trouble::Item(error)), true) => {
             let words = detail(&error);
@@ -241,7 +240,7 @@ async fn settle_one(shop: &Shop, counts: bool, placed: Placed) -> Result<()> {
                 "the directory was gone before its metadata was written",
             );
         }
-        (Err(Trouble::Vanished | Trouble::Stopped), false) => {}
+        (Ok(_) | Err(Trouble::Vanished | Trouble::Stopped), false) => {}
     }
     Ok(())
 }
@@ -259,7 +258,7 @@ async fn write_directory(shop: &Shop, counts: bool, placed: &Placed) -> Result<F
         let published = Published { stamp: there.stamp, digests: Digests::default(), kept };
         record(shop, &placed.entry, to, &Kind::Dir, meta, published, Digests::default(), false).await?;
     }
-    Ok(shop.lost(Some(meta), None, kept))
+    Ok(lost(Some(meta), None, kept))
 }
 
 async fn described(shop: &Shop, entry: &Entry) -> Result<Entry, Trouble> {

@@ -76,7 +76,7 @@ impl Error {
     /// What a person can do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Journal(_) => return None,
+            Self::Journal(error) => return error.hint(),
             Self::RunFolder { .. } => "check that the folder can be written and has room".to_owned(),
             Self::OtherMove { .. } => "name another folder with `--run`, or move the old one away".to_owned(),
             Self::Location { source, .. } => match source.hint_text() {

@@ -35,14 +35,10 @@ impl Folder {
         let identity = Identity { from: spec.from.to_string(), to: spec.to.to_string(), names: spec.names };
         let text = serde_json::to_string_pretty(&identity).expect("an identity is plain data");
         let folder = Self { fingerprint: *blake3::hash(text.as_bytes()).as_bytes(), path };
-        folder.make(&folder.path)?;
-        folder.make(&folder.scratch())?;
+        make(&folder.path)?;
+        make(&folder.scratch())?;
         folder.belongs_to(&identity, &text)?;
         Ok(folder)
-    }
-
-    fn make(&self, path: &Path) -> Result<()> {
-        fs::create_dir_all(path).map_err(|source| Error::RunFolder { path: path.display().to_string(), source })
     }
 
     fn belongs_to(&self, identity: &Identity, text: &str) -> Result<()> {
@@ -82,4 +78,8 @@ impl Folder {
     pub(crate) fn fingerprint(&self) -> [u8; 32] {
         self.fingerprint
     }
+}
+
+fn make(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).map_err(|source| Error::RunFolder { path: path.display().to_string(), source })
 }

@@ -7,7 +7,7 @@ use crate::{
     bring::{Arrival, confirm, metadata, record, write_spec, written},
     compare::{Bring, Resume},
     digest::{combined, crc64, digests},
-    shop::{Shop, Trouble},
+    shop::{Shop, Trouble, lost},
 };
 use futures::{StreamExt as _, stream};
 use journal::{Part, Record};
@@ -99,7 +99,7 @@ pub(crate) async fn file(shop: &Shop, item: &mut Bring, to: &RelPath) -> Result<
     confirm(&published.digests, &sums, to)?;
     // An opening whose answer was lost was repeated, and nobody knows the token of the first.
     discard(shop, to, Vec::new(), true, None).await?;
-    let lost = shop.lost(Some(&meta), entry.nlink, published.kept);
+    let lost = lost(Some(&meta), entry.nlink, published.kept);
     record(shop, entry, to, &Kind::File, &meta, published, sums, false).await?;
     Ok(Arrival::Sent { bytes: sent, lost })
 }
@@ -262,12 +262,12 @@ async fn settle(
     token: Option<ResumeToken>,
     error: Error,
 ) -> Result<Published, Trouble> {
-    if error.retry() != Retry::Never || error.kind() == ErrorKind::NotFound {
-        if let Ok(there) = shop.target.stat(to, shop.wanted.and(Facets::DIGESTS)).await {
-            let said = there.digests.as_deref().copied().unwrap_or_default();
-            if there.stamp.size == size && said.agree(sums) == Some(true) {
-                return Ok(Published { stamp: there.stamp, digests: said, kept: shop.wanted });
-            }
+    if (error.retry() != Retry::Never || error.kind() == ErrorKind::NotFound)
+        && let Ok(there) = shop.target.stat(to, shop.wanted.and(Facets::DIGESTS)).await
+    {
+        let said = there.digests.as_deref().copied().unwrap_or_default();
+        if there.stamp.size == size && said.agree(sums) == Some(true) {
+            return Ok(Published { stamp: there.stamp, digests: said, kept: shop.wanted });
         }
     }
     let trouble = shop.target_trouble(written(error));

@@ -187,10 +187,9 @@ fn estimate(shop: &Shop, work: Work, price: Option<&RequestPrice>) -> PreflightC
         #[expect(clippy::cast_precision_loss, reason = "an estimate of money, shown with two digits")]
         let usd = requests as f64 / 1000.0 * price.usd_per_1k;
         let RequestPrice { region, as_of, .. } = price;
-        detail.push_str(&format!(
-            "; about {} write requests, {usd:.2} USD ({region}, prices of {as_of})",
-            human_count(requests)
-        ));
+        let requests = human_count(requests);
+        let cost = format!("; about {requests} write requests, {usd:.2} USD ({region}, prices of {as_of})");
+        detail.push_str(&cost);
     }
     yes("time and cost", detail)
 }

@@ -301,7 +301,7 @@ async fn plan_work(
     let terms = Terms { wanted: wanted(job), settle: job.target.caps().meta_write == MetaWrite::AnyTime };
     let (scratch, ledger) = (folder.scratch(), ledger.clone());
     tokio::task::spawn_blocking(move || {
-        let mut spool = Spool::new(&scratch)?;
+        let mut spool = Spool::new(&scratch);
         let work = compare(source, target, state, terms, &ledger, |action| spool.push(&action))?;
         Ok((spool.finish()?, work))
     })

@@ -111,11 +111,11 @@ impl Shop {
     pub(crate) fn closing(&self) -> bool {
         self.broken.load(Relaxed) || self.stop.is_cancelled()
     }
+}
 
-    /// Facets that the item has and that were not kept.
-    pub(crate) fn lost(&self, meta: Option<&Metadata>, nlink: Option<u32>, kept: Facets) -> Facets {
-        let has = meta.map_or(Facets::NONE, Metadata::facets);
-        let links = if nlink.is_some_and(|n| n > 1) { Facets::HARD_LINKS } else { Facets::NONE };
-        has.and(links).minus(kept)
-    }
+/// Facets that the item has and that were not kept.
+pub(crate) fn lost(meta: Option<&Metadata>, nlink: Option<u32>, kept: Facets) -> Facets {
+    let has = meta.map_or(Facets::NONE, Metadata::facets);
+    let links = if nlink.is_some_and(|n| n > 1) { Facets::HARD_LINKS } else { Facets::NONE };
+    has.and(links).minus(kept)
 }

@@ -66,7 +66,7 @@ impl Findings {
 /// Asks the target about every item that is recorded as done and not yet verified.
 pub(crate) async fn ask_target(shop: &Arc<Shop>, state: Snapshot, ask_each: bool) -> Result<Verification> {
     let findings = Arc::new(Findings::default());
-    findings.with(|found| found.method = if ask_each { "digest" } else { "stamp" }.to_owned());
+    findings.with(|found| if ask_each { "digest" } else { "stamp" }.clone_into(&mut found.method));
     let (sender, receiver) = mpsc::channel::<Box<Done>>(1024);
     let feeder = tokio::task::spawn_blocking(move || -> Result<()> {
         for item in state {
@@ -112,19 +112,16 @@ async fn ask_one(shop: &Shop, mut done: Done, findings: &Findings, digests: bool
             return Ok(());
         }
     };
-    match difference(&done, &there, shop.wanted) {
-        Some((what, words)) => {
-            findings.differs(&path, what, words);
-            shop.meter.failed();
-        }
-        None => {
-            let said = there.digests.as_deref().copied().unwrap_or_default();
-            let proved = !done.kind.is_file() || done.digests.agree(&said).is_some();
-            findings.equal(if done.kind.is_file() { there.stamp.size } else { 0 }, !proved);
-            done.verified = true;
-            shop.journal.append(Record::Done(Box::new(done))).await?;
-            shop.meter.item();
-        }
+    if let Some((what, words)) = difference(&done, &there, shop.wanted) {
+        findings.differs(&path, what, words);
+        shop.meter.failed();
+    } else {
+        let said = there.digests.as_deref().copied().unwrap_or_default();
+        let proved = !done.kind.is_file() || done.digests.agree(&said).is_some();
+        findings.equal(if done.kind.is_file() { there.stamp.size } else { 0 }, !proved);
+        done.verified = true;
+        shop.journal.append(Record::Done(Box::new(done))).await?;
+        shop.meter.item();
     }
     Ok(())
 }
@@ -238,7 +235,7 @@ fn join(mut source: Sorted, mut target: Sorted, mut give: impl FnMut(Pair) -> bo
 
 fn pull(sorted: &mut Sorted) -> Result<Option<(Vec<u8>, Placed)>> {
     let Some((key, value)) = sorted.next()? else { return Ok(None) };
-    let placed = postcard::from_bytes(&value).map_err(|_| Error::Spool { path: RelPath::from(key) })?;
+    let placed = postcard::from_bytes(value).map_err(|_| Error::Spool { path: RelPath::from(key) })?;
     Ok(Some((key.to_vec(), placed)))
 }
 

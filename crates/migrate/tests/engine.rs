@@ -1,5 +1,7 @@
 //! Whole moves over in-memory stores: what is brought, what is left alone, what adds up.
 
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a test may fail where it stands")]
+
 use bytes::Bytes;
 use journal::{Answer, MoveResult, Outcome};
 use longshore_migrate as migrate;

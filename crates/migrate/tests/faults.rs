@@ -1,6 +1,8 @@
 //! Whole moves while things go wrong: seeded faults at every door, and runs that are cut off in the middle. Whatever
 //! happens, the books add up, and running it again ends with everything at the target and nothing left behind.
 
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a test may fail where it stands")]
+
 use bytes::Bytes;
 use journal::{MoveResult, Outcome};
 use longshore_migrate as migrate;

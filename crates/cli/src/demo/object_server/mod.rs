@@ -4,9 +4,11 @@
 //! operations do. s3s's own file backend cannot be used: it makes paths of keys, so `a//b`, `dir/` beside
 //! `dir` and long keys do not survive.
 
+mod bodies;
 mod checksums;
 mod operations;
 mod shelf;
+mod terms;
 
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
