@@ -25,6 +25,7 @@ impl Output {
     }
 
     /// Data for people: a table, a page of text.
+    #[expect(clippy::unused_self, reason = "whoever writes data holds the output")]
     pub fn text(&self, text: &str) -> Outcome<()> {
         let end = if text.ends_with('\n') { "" } else { "\n" };
         write(&[text.as_bytes(), end.as_bytes()])
@@ -36,6 +37,7 @@ impl Output {
     }
 
     /// One document that begins with the name of its schema by itself.
+    #[expect(clippy::unused_self, reason = "whoever writes data holds the output")]
     pub fn document(&self, document: &impl Serialize) -> Outcome<()> {
         let text = serde_json::to_vec_pretty(document)
             .map_err(|error| Failure::new(Code::File, "cannot write the document").because(error))?;

@@ -156,7 +156,7 @@ mod tests {
     fn durations_and_counts_read_and_print() {
         assert_eq!(parse_duration("1.5s"), Ok(Duration::from_millis(1500)));
         assert!(parse_duration("5").is_err());
-        assert_eq!(human_duration(Duration::from_secs(7500)), "2 h 05 min");
+        assert_eq!(human_duration(Duration::from_mins(125)), "2 h 05 min");
         assert_eq!(human_count(1_234_567), "1,234,567");
     }
 }

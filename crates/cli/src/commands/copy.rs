@@ -53,6 +53,7 @@ pub fn usual_folder(spec: &Move, shell: &Shell) -> Outcome<PathBuf> {
     })?;
     let identity = format!("{}\n{}\n{:?}", spec.from, spec.to, spec.names);
     let hash = Sha256::digest(identity.as_bytes());
-    let name: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let first = hash.first_chunk().expect("a hash has 32 bytes");
+    let name = format!("{:016x}", u64::from_be_bytes(*first));
     Ok(state.join("runs").join(name))
 }

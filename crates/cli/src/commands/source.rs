@@ -38,7 +38,7 @@ pub async fn run(typed: &Typed, shell: &Shell) -> Outcome<Exit> {
     let mut can = capabilities(store.caps());
     match usage {
         Ok(Some(usage)) => {
-            can.push(("volume", format!("{} of {} in use", ByteSize(usage.used), ByteSize(usage.capacity))))
+            can.push(("volume", format!("{} of {} in use", ByteSize(usage.used), ByteSize(usage.capacity))));
         }
         Ok(None) => {}
         Err(error) => can.push(("volume", error.to_string())),

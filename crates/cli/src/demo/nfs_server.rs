@@ -136,13 +136,13 @@ impl NfsReadFileSystem for Export {
     }
 
     async fn getattr(&self, id: &FileHandleU64) -> Result<fattr3, nfsstat3> {
-        let stat = self.stat(&*self.path(*id)?)?;
+        let stat = self.stat(&self.path(*id)?)?;
         // The name may have been given to another file meanwhile.
         if stat.st_ino == id.as_u64() { Ok(attributes(&stat)) } else { Err(nfsstat3::NFS3ERR_STALE) }
     }
 
     async fn read(&self, id: &FileHandleU64, offset: u64, count: u32) -> Result<(Vec<u8>, bool), nfsstat3> {
-        let file = self.open_at(&*self.path(*id)?, OFlags::empty())?;
+        let file = self.open_at(&self.path(*id)?, OFlags::empty())?;
         let size = u64::try_from(rustix::fs::fstat(&file).map_err(status)?.st_size).unwrap_or(0);
         let wanted = u64::from(count.min(READ_MAX)).min(size.saturating_sub(offset));
         let mut data = vec![0; usize::try_from(wanted).map_err(|_| nfsstat3::NFS3ERR_INVAL)?];
@@ -163,7 +163,7 @@ impl NfsReadFileSystem for Export {
         dir: &FileHandleU64,
         cookie: u64,
     ) -> Result<impl ReadDirPlusIterator<FileHandleU64>, nfsstat3> {
-        let mut entries = self.entries(&*self.path(*dir)?)?;
+        let mut entries = self.entries(&self.path(*dir)?)?;
         entries.retain(|entry| entry.cookie > cookie);
         Ok(Listing(entries.into_iter()))
     }

@@ -167,7 +167,7 @@ impl Settings {
                 env::OPERATION_TIMEOUT,
                 "operation-timeout",
                 file.operation_timeout,
-                Span(Duration::from_secs(60)),
+                Span(Duration::from_mins(1)),
             )?,
             connect_timeout: layers.parsed(
                 None,

@@ -1,5 +1,7 @@
 //! The binary as people meet it: help, errors with hints and exit codes, real work between directories, the demo.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
 mod demo;
 mod errors;
 mod help;

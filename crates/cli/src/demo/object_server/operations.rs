@@ -374,7 +374,7 @@ impl S3 for ObjectServer {
         Ok(S3Response::new(ListPartsOutput {
             parts: Some(page.iter().map(part).collect()),
             is_truncated: Some(truncated),
-            next_part_number_marker: page.last().filter(|_| truncated).map(|(number, _)| (**number).into()),
+            next_part_number_marker: page.last().filter(|_| truncated).map(|(number, _)| **number),
             bucket: Some(input.bucket.clone()),
             key: Some(input.key.clone()),
             upload_id: Some(input.upload_id.clone()),

@@ -251,7 +251,11 @@ pub fn now_ms() -> u64 {
 
 /// Lower-case hexadecimal.
 pub fn hex(raw: &[u8]) -> String {
-    raw.iter().map(|b| format!("{b:02x}")).collect()
+    use std::fmt::Write as _;
+    raw.iter().fold(String::with_capacity(2 * raw.len()), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a string takes everything");
+        text
+    })
 }
 
 fn save(path: &Path, value: &impl Serialize) -> io::Result<()> {
@@ -300,6 +304,7 @@ fn records<T: DeserializeOwned>(folder: &Path, wanted: impl Fn(&str) -> bool) ->
     Ok(found)
 }
 
+#[expect(clippy::case_sensitive_file_extension_comparisons, reason = "the names are ours")]
 fn sweep(folder: &Path, named: &BTreeSet<String>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
