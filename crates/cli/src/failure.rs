@@ -258,29 +258,21 @@ impl From<collectors::Error> for Failure {
     }
 }
 
-/// Codes of the analysis' own errors: those for the entries, a time, an option, a service, an exclusion, and for
-/// nothing that fits.
-pub const ANALYSIS_CODES: [&str; 6] = ["E1501", "E1502", "E1503", "E1504", "E1505", "E1506"];
-
 impl From<analysis::Error> for Failure {
     fn from(error: analysis::Error) -> Self {
         use analysis::Error as E;
-        let (message, hint) = (error.to_string(), error.hint());
-        let (place, exit) = match error {
-            E::Inventory(inner) => return inner.into(),
-            E::Catalog(inner) => return inner.into(),
-            E::Plan(inner) => return inner.into(),
-            E::Time { .. } => (1, Exit::Failed),
-            E::Option { .. } => (2, Exit::Usage),
-            E::UnknownService { .. } => (3, Exit::Usage),
-            E::Excluded { .. } => (4, Exit::Failed),
-            E::NothingFits { .. } => (5, Exit::Failed),
-            // The entries cannot be read, and whatever a later version adds.
-            _ => (0, Exit::Failed),
+        let exit = match &error {
+            E::Option { .. } | E::UnknownService { .. } => Exit::Usage,
+            _ => Exit::Failed,
         };
-        let mut failure = Self::coded(ANALYSIS_CODES[place], message, exit);
-        failure.hint = hint;
-        failure
+        let mut failure = Self::coded(error.code(), error.to_string(), exit);
+        failure.hint = error.hint();
+        match error {
+            E::Inventory(inner) => inner.into(),
+            E::Catalog(inner) => inner.into(),
+            E::Plan(inner) => inner.into(),
+            _ => failure,
+        }
     }
 }
 

@@ -2,13 +2,13 @@
 
 use crate::{
     compare::{Bring, meta_hash},
-    digest::{crc64, digests},
+    digest::digests,
     parts,
     shop::{Shop, Trouble, lost},
 };
 use journal::{Done, Record};
 use model::{Digests, Entry, Facets, Kind, Metadata, RelPath, Stamp};
-use storage::{Error, ErrorKind, MetaWrite, Node, Published, ReadSpec, WriteSpec, collect_body};
+use storage::{Error, ErrorKind, MetaWrite, Node, Published, ReadSpec, WriteSpec, checksum::crc64nvme, collect_body};
 
 /// How often an item that changes while it is read is tried again.
 const CHANGES: u32 = 3;
@@ -102,7 +102,7 @@ async fn whole_file(shop: &Shop, entry: &Entry, to: &RelPath) -> Result<Arrival,
         return link(shop, entry, &resolved, to).await;
     }
     let meta = metadata(entry, &served);
-    let sums = digests(crc64(&data));
+    let sums = digests(crc64nvme(&data));
     let write = write_spec(shop, size, &meta, sums);
     let published = shop.target.put(to, write, data).await.map_err(|error| shop.target_trouble(written(error)))?;
     confirm(&published.digests, &sums, to)?;

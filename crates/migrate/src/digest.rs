@@ -1,22 +1,7 @@
 //! One pass over the bytes for every digest.
 
-use bytes::Bytes;
 use crc_fast::{CrcAlgorithm::Crc64Nvme, Digest};
 use model::Digests;
-
-/// CRC-64/NVME of pieces in order.
-pub(crate) fn crc64(pieces: &[Bytes]) -> u64 {
-    let mut digest = Digest::new(Crc64Nvme);
-    for piece in pieces {
-        digest.update(piece);
-    }
-    digest.finalize()
-}
-
-/// CRC-64/NVME of `first` followed by `second`, which is `second_len` bytes long.
-pub(crate) fn combined(first: u64, second: u64, second_len: u64) -> u64 {
-    crc_fast::checksum_combine(Crc64Nvme, first, second, second_len)
-}
 
 /// The digests that a transfer knows of what it read.
 pub(crate) fn digests(crc64nvme: u64) -> Digests {
@@ -51,20 +36,5 @@ impl ReadBack {
     }
     pub(crate) fn finish(self) -> Content {
         Content { hash: self.strong.finalize(), crc64nvme: self.crc.finalize(), len: self.len }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn the_checksum_of_parts_is_the_checksum_of_the_whole(a in proptest::collection::vec(any::<u8>(), 0..500), b in proptest::collection::vec(any::<u8>(), 0..500)) {
-            let (a, b) = (Bytes::from(a), Bytes::from(b));
-            let whole = crc64(&[a.clone(), b.clone()]);
-            prop_assert_eq!(combined(crc64(&[a]), crc64(std::slice::from_ref(&b)), b.len() as u64), whole);
-        }
     }
 }

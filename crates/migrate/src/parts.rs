@@ -6,7 +6,7 @@
 use crate::{
     bring::{Arrival, confirm, metadata, record, write_spec, written},
     compare::{Bring, Resume},
-    digest::{combined, crc64, digests},
+    digest::digests,
     shop::{Shop, Trouble, lost},
 };
 use futures::{StreamExt as _, stream};
@@ -237,7 +237,7 @@ async fn send_part(
     if data.iter().map(|piece| piece.len() as u64).sum::<u64>() != len {
         return Err(Trouble::Item(Error::new(ErrorKind::Changed, "read").at(&entry.path)));
     }
-    let crc = crc64(&data);
+    let crc = crc64nvme(&data);
     let sent = upload.part(index, range.start, data, crc).await;
     let mut receipt = sent.map_err(|error| shop.target_trouble(written(error)))?;
     receipt.crc64nvme = Some(crc);
@@ -250,7 +250,7 @@ async fn send_part(
 fn whole_checksum(held: &BTreeMap<u32, Receipt>) -> u64 {
     let mut parts = held.values();
     let first = parts.next().and_then(|receipt| receipt.crc64nvme).unwrap_or_default();
-    parts.fold(first, |sum, receipt| combined(sum, receipt.crc64nvme.unwrap_or_default(), receipt.len))
+    parts.fold(first, |sum, receipt| combine_crc64nvme(sum, receipt.crc64nvme.unwrap_or_default(), receipt.len))
 }
 
 /// `finish` failed: perhaps the answer was lost and the object stands. The target knows.

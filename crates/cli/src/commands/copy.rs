@@ -21,8 +21,10 @@ pub async fn run(typed: &Copy, shell: &Shell) -> Outcome<Exit> {
         Some(folder) => folder.clone(),
         None => usual_folder(&spec, shell)?,
     };
-    shell.out.note(&format!("run: {}", folder.display()));
     let finished = moves::carry_out(shell, std::slice::from_ref(&spec), &folder, typed.dry_run).await?;
+    if !finished.result.moves.is_empty() {
+        shell.out.note(&format!("run: {}", folder.display()));
+    }
     moves::show(shell, &finished, &folder)
 }
 

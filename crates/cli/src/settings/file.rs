@@ -74,7 +74,11 @@ pub fn unknown_key(message: &str) -> Option<&str> {
 pub fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     words
         .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
+        .map(|candidate| {
+            // Two letters that changed places are the commonest slip, and in a short word Jaro-Winkler misses it.
+            let slip = strsim::damerau_levenshtein(word, candidate) <= 1;
+            (if slip { 1.0 } else { strsim::jaro_winkler(word, candidate) }, candidate)
+        })
         .filter(|(similar, _)| *similar > 0.75)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, candidate)| candidate)
