@@ -13,7 +13,11 @@ use futures::{StreamExt as _, stream};
 use journal::{Part, Record};
 use model::{Digests, Entry, Facets, Kind, RelPath};
 use std::{collections::BTreeMap, ops::Range};
-use storage::{Error, ErrorKind, Published, ReadSpec, Receipt, ResumeToken, Retry, Upload, WriteSpec, collect_body};
+use storage::{
+    Error, ErrorKind, Published, ReadSpec, Receipt, ResumeToken, Retry, Upload, WriteSpec,
+    checksum::{combine_crc64nvme, crc64nvme},
+    collect_body,
+};
 
 /// Parts of one file in flight together, at most; the memory budget may allow fewer.
 const PARTS_IN_FLIGHT: usize = 8;
