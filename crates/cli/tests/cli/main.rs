@@ -42,7 +42,11 @@ fn shown(output: &Output, home: Option<&Path>) -> String {
     if let Some(home) = home {
         text = text.replace(&home.display().to_string(), "[HOME]");
     }
-    text
+    // The folder of a run is named by a hash of both locations, and these by where the test runs.
+    match text.split_once("/longshore/runs/") {
+        Some((before, after)) if after.len() >= 16 => format!("{before}/longshore/runs/[HASH]{}", &after[16..]),
+        _ => text,
+    }
 }
 
 /// Takes the value of one field out of a JSON document.
