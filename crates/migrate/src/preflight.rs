@@ -5,7 +5,7 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use journal::{Answer, PreflightCheck};
 use model::{ByteSize, Facets, RelPath, human_count, human_duration};
-use plan::Move;
+use plan::{Move, NamePolicy};
 use std::{sync::Arc, time::Duration};
 use storage::{Capabilities, Error, ErrorKind, ListSpec, Source, Target, WriteSpec};
 
@@ -96,7 +96,7 @@ pub(crate) async fn figures(
 ) -> Result<Vec<PreflightCheck>, crate::Error> {
     let caps = shop.target.caps();
     let mut checks = vec![space(shop, work).await?];
-    checks.push(names(ledger));
+    checks.push(names(ledger, shop.spec.names));
     checks.push(fidelity(shop));
     checks.extend(largest(caps, work, &shop.spec));
     checks.push(estimate(shop, work, price));
@@ -118,7 +118,7 @@ async fn space(shop: &Shop, work: Work) -> Result<PreflightCheck, crate::Error> 
     })
 }
 
-fn names(ledger: &Ledger) -> PreflightCheck {
+fn names(ledger: &Ledger, policy: NamePolicy) -> PreflightCheck {
     const NAME: &str = "names at the target";
     let books = ledger.books();
     let refused = books.tally.failed.get(ErrorKind::NameRefused.word()).copied().unwrap_or(0);
@@ -128,6 +128,9 @@ fn names(ledger: &Ledger) -> PreflightCheck {
             (format!(", for example `{}`: {}", item.path, item.detail), item.hint.clone())
         });
         return warn(NAME, format!("the target cannot hold {} of them{example}", human_count(refused)), hint);
+    }
+    if books.mapped_names > 0 && policy == NamePolicy::Restore {
+        return yes(NAME, format!("{} escaped names get their own bytes back", human_count(books.mapped_names)));
     }
     if books.mapped_names > 0 {
         let detail = format!("{} will be stored under escaped names", human_count(books.mapped_names));
