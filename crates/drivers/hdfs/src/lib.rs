@@ -1,0 +1,1 @@
+//! HDFS, as a store: names from the NameNode, bytes from the DataNodes.

@@ -1,0 +1,1 @@
+//! Kerberos tickets by the GSSAPI library of the host, loaded when it is needed.
