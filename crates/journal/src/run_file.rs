@@ -68,10 +68,10 @@ impl FailuresWriter {
         self.lines
     }
 
-    /// Makes all lines durable; the answer is how many there are.
-    pub fn finish(self) -> Result<u64, Error> {
-        let file = self.out.into_inner().map_err(|error| Error::io("write", &self.path)(error.into_error()))?;
-        file.sync_data().map_err(Error::io("sync", &self.path))?;
+    /// Makes all lines so far durable; the answer is how many there are.
+    pub fn sync(&mut self) -> Result<u64, Error> {
+        self.out.flush().map_err(Error::io("write", &self.path))?;
+        self.out.get_ref().sync_data().map_err(Error::io("sync", &self.path))?;
         Ok(self.lines)
     }
 }

@@ -19,14 +19,13 @@ pub(crate) enum Action {
     Bring(Box<Bring>),
     /// A directory that is as it should be; its times must be set again if we write into it.
     Settle(Box<Placed>),
-    /// A write in parts was left open for an item that is not to be sent: remove it.
+    /// A write in parts was left open for an item that is not to be sent: remove it, and any whose token we do not
+    /// know.
     Discard {
         /// Target path.
         path: RelPath,
         /// Writes that are known by their token.
         tokens: Vec<Bytes>,
-        /// Ask the target for writes whose token we do not know.
-        search: bool,
     },
 }
 
@@ -133,7 +132,7 @@ fn discard_all(known: ItemState, act: &mut impl FnMut(Action) -> Result<()>) -> 
         return Ok(());
     }
     let tokens = known.open.into_iter().map(|open| open.token).collect();
-    act(Action::Discard { path: known.path, tokens, search: true })
+    act(Action::Discard { path: known.path, tokens })
 }
 
 /// Is the item to be brought, and how? Books it when it is there already.

@@ -127,7 +127,7 @@ async fn one(shop: &Shop, action: Action, settle: &Mutex<Sorter>) -> Result<()> 
             book(shop, &item, &kind, size, ended, settle).await
         }
         Action::Settle(placed) => later(settle, &placed, false),
-        Action::Discard { path, tokens, search } => match parts::discard(shop, &path, tokens, search, None).await {
+        Action::Discard { path, tokens } => match parts::discard(shop, &path, tokens, true, None).await {
             Ok(()) | Err(Trouble::Vanished | Trouble::Stopped) => Ok(()),
             Err(Trouble::Fatal(error)) => Err(error),
             Err(Trouble::Item(error)) => {

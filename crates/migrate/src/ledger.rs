@@ -1,16 +1,14 @@
 //! The books of a move: every item of the source ends in exactly one place.
 
 use crate::{
-    Error, Result,
+    Result,
     meter::{Meter, count},
 };
-use journal::{ItemProblem, Tally};
+use journal::{FailuresWriter, ItemProblem, Tally};
 use model::{Entry, Facets, Kind, RelPath};
 use std::{
     collections::BTreeMap,
-    fs::File,
-    io::{BufWriter, Write as _},
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, Mutex, MutexGuard},
 };
 
@@ -22,7 +20,6 @@ const SHOWN: usize = 1000;
 pub(crate) struct Ledger {
     books: Mutex<Books>,
     meter: Arc<Meter>,
-    path: PathBuf,
 }
 
 /// What the ledger holds.
@@ -36,15 +33,13 @@ pub(crate) struct Books {
     pub(crate) sent_bytes: u64,
     pub(crate) resumed_uploads: u64,
     pub(crate) discarded_uploads: u64,
-    lines: BufWriter<File>,
-    broken: Option<std::io::Error>,
+    lines: FailuresWriter,
+    broken: Option<journal::Error>,
 }
 
 impl Ledger {
     /// Starts empty books; `failures.ndjson` at `path` is begun anew.
     pub(crate) fn open(path: &Path, meter: Arc<Meter>) -> Result<Arc<Self>> {
-        let file =
-            File::create(path).map_err(|source| Error::RunFolder { path: path.display().to_string(), source })?;
         let books = Books {
             tally: Tally::default(),
             lost: BTreeMap::new(),
@@ -54,10 +49,10 @@ impl Ledger {
             sent_bytes: 0,
             resumed_uploads: 0,
             discarded_uploads: 0,
-            lines: BufWriter::new(file),
+            lines: FailuresWriter::create(path)?,
             broken: None,
         };
-        Ok(Arc::new(Self { books: Mutex::new(books), meter, path: path.to_owned() }))
+        Ok(Arc::new(Self { books: Mutex::new(books), meter }))
     }
 
     pub(crate) fn books(&self) -> MutexGuard<'_, Books> {
@@ -126,11 +121,9 @@ impl Ledger {
     /// Writes `failures.ndjson` out.
     pub(crate) fn flush(&self) -> Result<()> {
         let mut books = self.books();
-        let flushed = books.lines.flush();
-        match books.broken.take().map_or(flushed, Err) {
-            Ok(()) => Ok(()),
-            Err(source) => Err(Error::RunFolder { path: self.path.display().to_string(), source }),
-        }
+        let synced = books.lines.sync();
+        books.broken.take().map_or(synced, Err)?;
+        Ok(())
     }
 }
 
@@ -141,8 +134,7 @@ impl Books {
         }
     }
     fn problem(&mut self, problem: ItemProblem) {
-        let line = serde_json::to_string(&problem).expect("an item problem is plain data");
-        if let Err(error) = writeln!(self.lines, "{line}") {
+        if let Err(error) = self.lines.push(&problem) {
             self.broken.get_or_insert(error);
         }
         if self.failures.len() < SHOWN {

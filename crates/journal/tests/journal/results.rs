@@ -59,7 +59,7 @@ fn failures_are_one_to_a_line_whatever_their_names() {
     for problem in &problems {
         out.push(problem).unwrap();
     }
-    assert_eq!(out.finish().unwrap(), 3);
+    assert_eq!(out.sync().unwrap(), 3);
     let text = std::fs::read_to_string(&path).unwrap();
     let back: Vec<ItemProblem> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(back, problems);
