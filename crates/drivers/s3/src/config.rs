@@ -1,7 +1,7 @@
 //! What a location and the environment say about a store.
 
 use crate::{
-    Checksum, Flavour, Quirks,
+    Checksum, ClassTally, Flavour, Quirks,
     endpoint::{Address, Endpoint, Style},
 };
 use model::{Location, RelPath};
@@ -26,6 +26,11 @@ pub struct S3Options {
     pub keys: Option<Keys>,
     /// What the store does its own way, where the caller knows better than the flavour.
     pub quirks: Option<Quirks>,
+    /// How many requests one recursive listing has in flight at most. It begins with one and adds more while they
+    /// help; 1 lists as other clients do.
+    pub list_streams: NonZeroU32,
+    /// Told the storage class and size of every object that a listing delivers.
+    pub classes: Option<Arc<ClassTally>>,
 }
 
 impl Default for S3Options {
@@ -38,6 +43,8 @@ impl Default for S3Options {
             parts_in_flight: NonZeroU32::new(16).expect("16 is not 0"),
             keys: None,
             quirks: None,
+            list_streams: NonZeroU32::new(12).expect("12 is not 0"),
+            classes: None,
         }
     }
 }
@@ -60,10 +67,11 @@ impl fmt::Debug for Keys {
 }
 
 /// The parameters of an `s3://` location.
-const KNOWN: [&str; 8] = ["anonymous", "ca", "checksum", "endpoint", "flavour", "profile", "region", "style"];
+const KNOWN: [&str; 9] = ["anonymous", "ca", "checksum", "endpoint", "flavour", "order", "profile", "region", "style"];
 
 /// A location, read.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about a location")]
 pub(crate) struct Config {
     pub bucket: String,
     /// What every key begins with: empty, or the prefix with its `/`.
@@ -76,6 +84,8 @@ pub(crate) struct Config {
     pub amazon: bool,
     pub flavour: Option<Flavour>,
     pub checksum: Option<Checksum>,
+    /// Does a listing come in the order of the keys?
+    pub ordered: bool,
     pub anonymous: bool,
     pub profile: Option<String>,
     pub certificates: Vec<PathBuf>,
@@ -148,6 +158,7 @@ impl Config {
             amazon,
             flavour: flavour.or(amazon.then_some(Flavour::Aws)),
             checksum,
+            ordered: ordered(location)?,
             anonymous: truth(location, "anonymous")?,
             profile: given("profile"),
             certificates,
@@ -178,6 +189,16 @@ fn style(location: &Location) -> Result<Option<Style>> {
         Some("virtual") => Ok(Some(Style::Virtual)),
         Some(word) => Err(wrong(location, format!("style `{word}` is neither `path` nor `virtual`"))),
         None => Ok(None),
+    }
+}
+
+/// Directory buckets list in no order, and say so by their names ("Directory bucket naming rules", S3 User Guide).
+fn ordered(location: &Location) -> Result<bool> {
+    match location.param("order") {
+        None => Ok(!location.host().ends_with("--x-s3")),
+        Some("bytes") => Ok(true),
+        Some("none") => Ok(false),
+        Some(word) => Err(wrong(location, format!("order `{word}` is neither `bytes` nor `none`"))),
     }
 }
 

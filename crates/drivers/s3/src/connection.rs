@@ -227,7 +227,7 @@ async fn dial_patiently(address: &Address, tls: Option<Arc<ClientConfig>>) -> Re
             let name = ServerName::try_from(address.host.clone())
                 .map_err(|_| Broken::Tls(format!("`{}` is not a name that a certificate can hold", address.host)))?;
             let stream = TlsConnector::from(config).connect(name, tcp).await;
-            Socket::Tls(Box::new(stream.map_err(|why| Broken::Tls(format!("{address}: {why}")))?))
+            Socket::Tls(Box::new(stream.map_err(|why| Broken::Tls(format!("{address}: {}", tls_trouble(&why))))?))
         }
     };
     let traffic = Arc::new(Traffic::default());
@@ -235,6 +235,17 @@ async fn dial_patiently(address: &Address, tls: Option<Arc<ClientConfig>>) -> Re
     let (sender, connection) =
         http1::Builder::new().handshake(wire).await.map_err(|why| Broken::Connect(format!("{address}: {why}")))?;
     Ok(Link { sender, connection: Some(Box::pin(connection)), traffic, used: false, resting_since: Instant::now() })
+}
+
+/// What went wrong with TLS. What is no TLS at all is most likely plain HTTP.
+fn tls_trouble(why: &io::Error) -> String {
+    let cause = why.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    match cause {
+        Some(rustls::Error::InvalidMessage(_)) => {
+            format!("the server does not speak TLS there ({why}); for plain HTTP write `http://`")
+        }
+        _ => why.to_string(),
+    }
 }
 
 impl Link {
@@ -282,7 +293,10 @@ impl Link {
                     } else if was_used && self.traffic.received() == received {
                         Broken::Crossed
                     } else {
-                        Broken::Lost(told(error.error()))
+                        let why = told(error.error());
+                        let foreign = error.error().is_parse();
+                        let hint = if foreign { "; if the server speaks TLS there, write `https://`" } else { "" };
+                        Broken::Lost(format!("{why}{hint}"))
                     }
                 }));
             }

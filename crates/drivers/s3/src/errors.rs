@@ -45,7 +45,7 @@ impl Refusal {
     /// Reads status, headers and the XML body.
     pub(crate) fn of(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let told = xml::error(body).unwrap_or_default();
+        let told = xml::error(body).unwrap_or_else(|| xml::ErrorBody { message: plain(body), ..Default::default() });
         // `Content-Range: bytes */1234`.
         let stated = text("content-range").and_then(|range| range.strip_prefix("bytes */")?.parse().ok());
         Self {
@@ -96,7 +96,7 @@ impl Refusal {
     fn hint(&self) -> Option<String> {
         let hint = match (self.code.as_str(), self.status.as_u16()) {
             ("NoSuchBucket", _) => "create the bucket first, or check its name and the endpoint",
-            ("InvalidAccessKeyId", _) => {
+            ("InvalidAccessKeyId" | "XAdminUserNotFound", _) => {
                 "the access key does not exist at this server: check AWS_ACCESS_KEY_ID or the profile"
             }
             ("SignatureDoesNotMatch", _) => "the secret key is wrong: check AWS_SECRET_ACCESS_KEY or the profile",
@@ -112,6 +112,10 @@ impl Refusal {
             (_, 301 | 307 | 400) if self.region.is_some() => {
                 let region = self.region.as_deref().unwrap_or_default();
                 return Some(format!("the bucket is in {region}: add `?region={region}` to the location"));
+            }
+            // Go's servers answer so to plain HTTP on a port for TLS; others are no S3 servers.
+            ("", 400) if !self.message.is_empty() => {
+                "check the endpoint: is it an S3 server, and does it want `https://` instead of `http://`?"
             }
             _ => return None,
         };
@@ -136,7 +140,7 @@ impl Refusal {
     /// In the server's words, with what its operators need to find it.
     fn words(&self) -> String {
         let mut text = match (self.code.as_str(), self.message.as_str()) {
-            ("", _) => String::new(),
+            ("", message) => message.to_owned(),
             (code, "") => code.to_owned(),
             (code, message) => format!("{code}: {message}"),
         };
@@ -151,6 +155,13 @@ impl Refusal {
         }
         text
     }
+}
+
+/// The first line of an answer that is a short text, for a person to read; a page or a binary is none.
+fn plain(body: &[u8]) -> String {
+    let line = std::str::from_utf8(body).unwrap_or_default().lines().next().unwrap_or_default().trim();
+    let short = line.len() <= 200 && !line.starts_with('<') && !line.chars().any(char::is_control);
+    if short { line.to_owned() } else { String::new() }
 }
 
 /// Seconds by which the server's `Date` is ahead of our clock.
@@ -224,7 +235,8 @@ impl Failure {
 }
 
 /// Codes that are about the bucket or about us, not about one key.
-const LOCATION_WIDE: [&str; 12] = [
+const LOCATION_WIDE: [&str; 13] = [
+    "XAdminUserNotFound",
     "NoSuchBucket",
     "InvalidBucketName",
     "AllAccessDisabled",
@@ -240,7 +252,7 @@ const LOCATION_WIDE: [&str; 12] = [
 ];
 
 /// Codes and what they mean. S3: "Error responses" of its API reference (read 2026-11); `XMinio…` and
-/// `Slow…` as MinIO's `cmd/api-errors.go` has them. What is not here is judged by its status.
+/// `Slow…` as MinIO's `cmd/api-errors.go` has them, `XAdmin…`, `Existing…` and `ObjectParent…` as versitygw's `s3err` does. What is not here is judged by its status.
 const CODES: &[(&str, ErrorKind)] = &[
     ("NoSuchKey", ErrorKind::NotFound),
     ("NoSuchBucket", ErrorKind::NotFound),
@@ -253,6 +265,7 @@ const CODES: &[(&str, ErrorKind)] = &[
     ("ObjectLocked", ErrorKind::Denied),
     ("InvalidObjectState", ErrorKind::Unsupported),
     ("InvalidAccessKeyId", ErrorKind::Unauthenticated),
+    ("XAdminUserNotFound", ErrorKind::Unauthenticated),
     ("SignatureDoesNotMatch", ErrorKind::Unauthenticated),
     ("ExpiredToken", ErrorKind::Unauthenticated),
     ("ExpiredTokenException", ErrorKind::Unauthenticated),
@@ -292,6 +305,8 @@ const CODES: &[(&str, ErrorKind)] = &[
     ("InvalidURI", ErrorKind::NameRefused),
     ("XMinioParentIsObject", ErrorKind::NameRefused),
     ("XMinioObjectExistsAsDirectory", ErrorKind::AlreadyExists),
+    ("ExistingObjectIsDirectory", ErrorKind::AlreadyExists),
+    ("ObjectParentIsFile", ErrorKind::NameRefused),
     ("BadDigest", ErrorKind::Corrupt),
     ("InvalidDigest", ErrorKind::Corrupt),
     ("XAmzContentChecksumMismatch", ErrorKind::Corrupt),

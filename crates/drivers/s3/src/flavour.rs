@@ -9,6 +9,8 @@ pub enum Flavour {
     Aws,
     /// MinIO and what is built from it.
     Minio,
+    /// versitygw over a file system.
+    Versity,
     /// Anything else: the least that compatible stores have in common.
     Generic,
 }
@@ -33,6 +35,8 @@ pub struct Quirks {
     /// What the store appends to the name of a directory's marker where it keeps it: no component may end
     /// with it, and the name of a directory must leave room for it. Empty where there is no such thing.
     pub marker_suffix: &'static [u8],
+    /// It lists keys without encoding them, so it cannot list those that XML cannot hold.
+    pub plain_listing: bool,
     /// How it checks content.
     pub checksum: Checksum,
     /// `If-None-Match: *` on PutObject and CompleteMultipartUpload has one winner.
@@ -53,17 +57,20 @@ impl Flavour {
         match self {
             Self::Aws => "aws",
             Self::Minio => "minio",
+            Self::Versity => "versity",
             Self::Generic => "generic",
         }
     }
     /// The flavour for a word.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Aws, Self::Minio, Self::Generic].into_iter().find(|flavour| flavour.word() == word)
+        [Self::Aws, Self::Minio, Self::Versity, Self::Generic].into_iter().find(|flavour| flavour.word() == word)
     }
     /// What the `Server` header of an answer tells.
     pub fn of_server(header: &str) -> Self {
         if header.starts_with("MinIO") {
             Self::Minio
+        } else if header == "VERSITYGW" {
+            Self::Versity
         } else if header == "AmazonS3" {
             Self::Aws
         } else {
@@ -75,6 +82,7 @@ impl Flavour {
         match self {
             Self::Aws => AWS,
             Self::Minio => MINIO,
+            Self::Versity => VERSITY,
             Self::Generic => GENERIC,
         }
     }
@@ -109,6 +117,7 @@ impl Checksum {
 const AWS: Quirks = Quirks {
     names: NameRules { max_path: 1024, utf8_only: true, dot_components: false, forbidden: &[0], ..NameRules::ANY },
     marker_suffix: b"",
+    plain_listing: false,
     checksum: Checksum::Crc64Nvme,
     conditional_put: true,
     conditional_delete: true,
@@ -120,7 +129,7 @@ const AWS: Quirks = Quirks {
 /// MinIO keeps objects as directories of a file system, and refuses most of what those cannot hold. Two things
 /// it takes and then does not show: `a/b` beside an object `a` (missing in listings, though it can be read),
 /// and a component that ends like its own name for a directory's marker (listed under another name). Every
-/// row is held by `tests/minio.rs` against a real server, byte by byte.
+/// row is held by `tests/servers.rs` against a real server, byte by byte.
 const MINIO: Quirks = Quirks {
     names: NameRules {
         max_component: 255,
@@ -134,6 +143,7 @@ const MINIO: Quirks = Quirks {
         ..NameRules::ANY
     },
     marker_suffix: b"__XLDIR__",
+    plain_listing: false,
     checksum: Checksum::Crc64Nvme,
     conditional_put: true,
     conditional_delete: false,
@@ -142,7 +152,45 @@ const MINIO: Quirks = Quirks {
     equal_parts: false,
 };
 
-/// A store that nobody told us about: what a file system below it could hold, `Content-MD5`, no conditions.
+/// Control characters that XML cannot hold (XML 1.0, 2.2), and NUL.
+const NOT_IN_XML: &[u8] = &[
+    0, 1, 2, 3, 4, 5, 6, 7, 8, 0x0B, 0x0C, 0x0E, 0x0F, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19,
+    0x1A, 0x1B, 0x1C, 0x1D, 0x1E, 0x1F,
+];
+
+/// versitygw (1.8.0) keeps objects as files. It lists keys as they are, whatever encoding is asked for, so a key
+/// that XML cannot hold is listed as another one. U+FFFE and U+FFFF are such keys too, which rules of bytes
+/// cannot say: [`Quirks::plain_listing`] refuses them. A name of more than 226 bytes can be made but never replaced
+/// (409: its temporary name is too long).
+const VERSITY: Quirks = Quirks {
+    names: NameRules {
+        max_component: 226,
+        max_path: 1024,
+        utf8_only: true,
+        empty_components: false,
+        dot_components: false,
+        item_and_prefix: false,
+        forbidden: NOT_IN_XML,
+        ..NameRules::ANY
+    },
+    marker_suffix: b"",
+    plain_listing: true,
+    checksum: Checksum::Crc64Nvme,
+    conditional_put: true,
+    conditional_delete: true,
+    etag_is_md5: true,
+    checks_object_size: true,
+    equal_parts: false,
+};
+
+/// [`NOT_IN_XML`] and the backslash, which is a slash to some.
+const GENERIC_FORBIDDEN: &[u8] = &[
+    0, 1, 2, 3, 4, 5, 6, 7, 8, 0x0B, 0x0C, 0x0E, 0x0F, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19,
+    0x1A, 0x1B, 0x1C, 0x1D, 0x1E, 0x1F, b'\\',
+];
+
+/// A store that nobody told us about: what a file system below it could hold and XML could list, `Content-MD5`, no
+/// conditions.
 const GENERIC: Quirks = Quirks {
     names: NameRules {
         max_component: 255,
@@ -151,10 +199,11 @@ const GENERIC: Quirks = Quirks {
         empty_components: false,
         dot_components: false,
         item_and_prefix: false,
-        forbidden: b"\0\\",
+        forbidden: GENERIC_FORBIDDEN,
         ..NameRules::ANY
     },
     marker_suffix: b"",
+    plain_listing: false,
     checksum: Checksum::Md5,
     conditional_put: false,
     conditional_delete: false,
@@ -173,7 +222,7 @@ mod tests {
         assert_eq!(Flavour::of_server("MinIO/DEVELOPMENT.GOGET"), Flavour::Minio);
         assert_eq!(Flavour::of_server("AmazonS3"), Flavour::Aws);
         assert_eq!(Flavour::of_server("nginx"), Flavour::Generic);
-        for flavour in [Flavour::Aws, Flavour::Minio, Flavour::Generic] {
+        for flavour in [Flavour::Aws, Flavour::Minio, Flavour::Versity, Flavour::Generic] {
             assert_eq!(Flavour::from_word(flavour.word()), Some(flavour));
         }
     }

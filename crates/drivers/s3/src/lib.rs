@@ -9,7 +9,9 @@
 //! Keys are bytes: they are percent-encoded once, and the path that is signed is the path that is sent.
 //! What differs between stores is data ([`Quirks`]), not code.
 
+mod buckets;
 mod call;
+mod classes;
 mod client;
 mod config;
 mod connection;
@@ -25,12 +27,19 @@ mod preflight;
 mod profile;
 mod sign;
 mod store;
+mod survey;
 mod target;
 mod tls;
 mod upload;
 mod xml;
 
+pub use buckets::{Bucket, buckets};
+pub use classes::{ClassCount, ClassTally};
 pub use config::{Keys, S3Options};
 pub use flavour::{Checksum, Flavour, Quirks};
 pub use preflight::{Reached, WriteProbe};
 pub use store::S3Store;
+pub use survey::{
+    Encryption, Fact, LifecycleRule, Lock, OpenUploads, Period, PublicAccessBlock, Replication, Survey, SurveyLimits,
+    Transition, Versioning, Versions,
+};

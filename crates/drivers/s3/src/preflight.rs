@@ -1,6 +1,7 @@
 //! Questions before a run: can we get there, as whom, and may we write?
 
 use crate::{
+    buckets,
     call::{Call, Condition},
     flavour::Flavour,
     listing::answered,
@@ -14,7 +15,6 @@ use storage::{Error, ErrorKind, Reach, Result, Source as _, Target as _, WriteSp
 
 const CHECK: &str = "reach the bucket";
 const BUCKET: &str = "create the bucket";
-const BUCKETS: &str = "list the buckets";
 
 /// What [`S3Store::check`] found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,11 +86,8 @@ impl S3Store {
 
     /// Names of all buckets that these credentials may see.
     pub async fn list_buckets(&self) -> Result<Vec<String>> {
-        let mut call = Call::new("ListBuckets", BUCKETS, Method::GET, "/".to_owned());
-        call.service = true;
-        let (_, body) = self.inner.client.ask(&call).await.map_err(|why| why.into_error(BUCKETS, Condition::None))?;
-        let all: xml::Buckets = answered(&body, "ListAllMyBucketsResult", BUCKETS)?;
-        Ok(all.buckets.buckets.into_iter().map(|bucket| bucket.name).collect())
+        let all = buckets::all(&self.inner.client).await?;
+        Ok(all.into_iter().map(|bucket| bucket.name).collect())
     }
 
     /// Writes a small object under the location, looks at it and removes it again. `Corrupt` when the server

@@ -2,6 +2,7 @@
 
 use crate::{
     call::{Answer, Call, Condition},
+    classes::ClassTally,
     client::Client,
     config::{Config, S3Options},
     encode::{bytes_of, crc32_value, crc64_value, md5_of_etag, query},
@@ -63,13 +64,16 @@ pub(crate) struct Opened {
     pub flavour: Flavour,
     pub quirks: Quirks,
     pub caps: Capabilities,
+    /// Requests of one recursive listing in flight.
+    pub list_streams: NonZeroU32,
+    pub classes: Option<Arc<ClassTally>>,
 }
 
 impl S3Store {
     /// Opens `s3://bucket/prefix`. Parameters: `endpoint` (`http://host:port`; Amazon S3 without it), `region`,
     /// `style` (`path` or `virtual`), `profile`, `ca` (a PEM file), `anonymous` (`true`), `flavour` (`aws`,
     /// `minio`, `generic`; else the server is asked), `checksum` (`crc64nvme`, `crc32c`, `md5`; else by
-    /// flavour). `AWS_REGION`, `AWS_DEFAULT_REGION`, `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, `AWS_PROFILE`,
+    /// flavour), `order` (`bytes` or `none`: whether listings come in the order of keys). `AWS_REGION`, `AWS_DEFAULT_REGION`, `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, `AWS_PROFILE`,
     /// `AWS_CONFIG_FILE` and `AWS_CA_BUNDLE` mean what they mean to the `aws` command.
     ///
     /// One unsigned request goes out where the server has to say what it is, or which region a bucket of
@@ -104,7 +108,8 @@ impl S3Store {
         }
         let caps = capabilities(&config, &quirks, options.parts_in_flight);
         tracing::debug!(bucket = config.bucket, endpoint = %config.endpoint.address, flavour = flavour.word(), "bucket opened");
-        Ok(Self { inner: Arc::new(Opened { config, client: opened, flavour, quirks, caps }) })
+        let (list_streams, classes) = (options.list_streams, options.classes);
+        Ok(Self { inner: Arc::new(Opened { config, client: opened, flavour, quirks, caps, list_streams, classes }) })
     }
 
     /// What kind of store answers.
@@ -138,7 +143,7 @@ fn capabilities(config: &Config, quirks: &Quirks, in_flight: NonZeroU32) -> Capa
         reads: metadata::READS,
         writes: metadata::WRITES,
         meta_write: MetaWrite::WithData,
-        list: ListOrder::ByteOrder,
+        list: if config.ordered { ListOrder::ByteOrder } else { ListOrder::None },
         recursive_list: true,
         ranged_read: true,
         conditional_read: true,
@@ -213,6 +218,12 @@ impl Opened {
             .under_prefix(self.config.prefix.len())
             .to(path)
             .map_err(|why| Error::new(ErrorKind::NameRefused, doing).because(why))?;
+        // EF BF BE and EF BF BF: U+FFFE and U+FFFF.
+        let unlisted = |bytes: &[u8]| matches!(bytes, [0xEF, 0xBF, 0xBE | 0xBF]);
+        if self.quirks.plain_listing && path.as_bytes().windows(3).any(unlisted) {
+            return Err(Error::new(ErrorKind::NameRefused, doing)
+                .because("it holds U+FFFE or U+FFFF, which the store's listings cannot tell"));
+        }
         let suffix = self.quirks.marker_suffix;
         if !suffix.is_empty() && path.components().any(|component| component.ends_with(suffix)) {
             return Err(Error::new(ErrorKind::NameRefused, doing).because(format!(
@@ -265,7 +276,7 @@ impl Opened {
     /// Is there anything under `prefix`? At most `most` keys of it.
     pub(crate) async fn peek(&self, prefix: &[u8], most: u16, doing: &'static str) -> Result<Vec<Vec<u8>>> {
         let page = self.page(prefix, false, None, None, most, doing).await?;
-        let encoded = page.encoding_type.is_some();
+        let encoded = listing::is_encoded(page.encoding_type.as_deref());
         Ok(page.contents.iter().map(|listed| listing::raw_key(&listed.key, encoded)).collect())
     }
 

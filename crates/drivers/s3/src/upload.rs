@@ -5,7 +5,7 @@ use crate::{
     encode::{crc32_value, crc64_joined, crc64_text, crc64_value, query},
     errors::Failure,
     flavour::Checksum,
-    listing::{answered, raw_key},
+    listing::{answered, is_encoded, raw_key},
     metadata,
     store::{CHECKSUM_TYPE, Opened},
     target::{CRC32C, CRC64, storage_class, tag},
@@ -117,7 +117,7 @@ pub(crate) async fn abandoned(store: &Opened, path: &RelPath) -> Result<Vec<Aban
         let call = store.bucket_call("ListMultipartUploads", FIND, Method::GET, &mut pairs);
         let (_, body) = store.client.ask(&call).await.map_err(|why| why.into_error(FIND, Condition::None))?;
         let page: xml::Uploads = answered(&body, "ListMultipartUploadsResult", FIND)?;
-        let encoded = page.encoding_type.is_some();
+        let encoded = is_encoded(page.encoding_type.as_deref());
         let mut beyond = false;
         for open in page.open {
             // Keys come in order: another one that only begins like ours means we are through.

@@ -56,6 +56,7 @@ pub(crate) struct Listed {
     pub last_modified: Option<String>,
     #[serde(rename = "ETag")]
     pub etag: Option<String>,
+    pub storage_class: Option<String>,
 }
 
 /// One directory of a listing.
@@ -144,6 +145,7 @@ pub(crate) struct Open {
 pub(crate) struct Buckets {
     #[serde(default)]
     pub buckets: BucketList,
+    pub continuation_token: Option<String>,
 }
 
 /// Its list.
@@ -159,6 +161,9 @@ pub(crate) struct BucketList {
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Bucket {
     pub name: String,
+    pub creation_date: Option<String>,
+    #[serde(rename = "BucketRegion")]
+    pub region: Option<String>,
 }
 
 /// Text that may stand in an element or an attribute.

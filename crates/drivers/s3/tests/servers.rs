@@ -1,13 +1,16 @@
-//! What MinIO itself does, against a real one: `LONGSHORE_TEST_S3` holds its endpoint, the AWS environment the
-//! credentials. The table of names in `flavour.rs` is proven here byte by byte: what the rules allow comes
+//! What servers do their own way, against real ones: `LONGSHORE_TEST_S3` holds the endpoint of MinIO,
+//! `LONGSHORE_TEST_S3_SECOND` that of versitygw, the AWS environment the credentials. The table of names in `flavour.rs` is proven here byte by byte: what the rules allow comes
 //! back exactly, what they refuse the server refuses or loses.
 
 use bytes::Bytes;
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, future::BoxFuture, stream};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
-use longshore_driver_s3::{Flavour, Keys, Quirks, S3Options, S3Store};
+use longshore_driver_s3::{Fact, Flavour, Keys, Quirks, S3Options, S3Store, SurveyLimits, Versioning, buckets};
 use model::{Facets, Kind, Metadata, NameMap, NameRules, Posix, Principal, RelPath, Timestamp};
-use std::{process::ExitCode, time::SystemTime};
+use std::{
+    process::{Command, ExitCode},
+    time::SystemTime,
+};
 use storage::{ErrorKind, ListSpec, Node, Reach, ReadSpec, Source as _, Target as _, WriteSpec, collect_body};
 
 type Outcome = Result<(), Failed>;
@@ -18,43 +21,57 @@ type Test = fn(Lab) -> BoxFuture<'static, Outcome>;
 struct Lab {
     endpoint: String,
     run: u128,
+    flavour: Flavour,
 }
 
 macro_rules! promise {
     ($holds:expr, $($words:tt)*) => { if !$holds { return Err(Failed::from(format!($($words)*))); } };
 }
 
+const BOTH: [(&str, Test); 11] = [
+    ("every single byte is held or refused as the rules say", |lab| every_byte(lab).boxed()),
+    ("hard names are held or refused as the rules say", |lab| hard_names(lab).boxed()),
+    ("directories and links are told with their metadata", |lab| nodes(lab).boxed()),
+    ("a flat listing has markers as directories in the order of keys", |lab| flat(lab).boxed()),
+    ("owners by name, a storage class and digests are kept", |lab| extras(lab).boxed()),
+    ("a preflight finds the bucket and may write", |lab| preflight(lab).boxed()),
+    ("a preflight says which of key, secret and bucket is wrong", |lab| refused(lab).boxed()),
+    ("a wrong digest is refused by the server, sent as header or as signature", |lab| digests(lab).boxed()),
+    ("buckets are listed at a server without a bucket", |lab| bucket_list(lab).boxed()),
+    ("a survey tells versions, marks of deletion and open uploads, and what is not told", |lab| survey(lab).boxed()),
+    ("plain HTTP where TLS is expected is told as that", |lab| no_tls(lab).boxed()),
+];
+
+const MINIO_ONLY: [(&str, Test); 2] = [
+    ("an object below an object is not shown, so the rules do not claim it", |lab| item_and_prefix(lab).boxed()),
+    ("a directory whose marker does not fit is still one", |lab| long_directories(lab).boxed()),
+];
+
 fn main() -> ExitCode {
-    let tests: [(&str, Test); 10] = [
-        ("every single byte is held or refused as the rules say", |lab| every_byte(lab).boxed()),
-        ("hard names are held or refused as the rules say", |lab| hard_names(lab).boxed()),
-        ("an object below an object is not shown, so the rules do not claim it", |lab| item_and_prefix(lab).boxed()),
-        ("a directory whose marker does not fit is still one", |lab| long_directories(lab).boxed()),
-        ("directories and links are told with their metadata", |lab| nodes(lab).boxed()),
-        ("a flat listing has markers as directories in the order of keys", |lab| flat(lab).boxed()),
-        ("owners by name, a storage class and digests are kept", |lab| extras(lab).boxed()),
-        ("a preflight finds the bucket and may write", |lab| preflight(lab).boxed()),
-        ("a preflight says which of key, secret and bucket is wrong", |lab| refused(lab).boxed()),
-        ("a wrong digest is refused by the server, sent as header or as signature", |lab| digests(lab).boxed()),
-    ];
     let run = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |now| now.as_millis());
-    let trials = tests.map(|(name, test)| {
-        Trial::ignorable_test(name, move || {
-            let Ok(endpoint) = std::env::var("LONGSHORE_TEST_S3") else {
-                return Ok(Completion::ignored_with("LONGSHORE_TEST_S3 is not set"));
-            };
-            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-            runtime.map_err(|error| error.to_string())?.block_on(async {
-                let lab = Lab { endpoint, run };
-                let probe = open(&lab, "flavour", "", S3Options::default()).await?;
-                if probe.flavour() != Flavour::Minio {
-                    return Ok(Completion::ignored_with("the server is not MinIO"));
-                }
-                test(lab).await.map(|()| Completion::Completed)
-            })
-        })
-    });
-    libtest_mimic::run(&Arguments::from_args(), trials.into()).exit_code()
+    let servers = [("LONGSHORE_TEST_S3", Flavour::Minio), ("LONGSHORE_TEST_S3_SECOND", Flavour::Versity)];
+    let mut trials = Vec::new();
+    for (variable, flavour) in servers {
+        let only: &[(&str, Test)] = if flavour == Flavour::Minio { &MINIO_ONLY } else { &[] };
+        for (name, test) in BOTH.iter().chain(only).copied() {
+            let name = format!("{}::{name}", flavour.word());
+            trials.push(Trial::ignorable_test(name, move || {
+                let Ok(endpoint) = std::env::var(variable) else {
+                    return Ok(Completion::ignored_with(format!("{variable} is not set")));
+                };
+                let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+                runtime.map_err(|error| error.to_string())?.block_on(async {
+                    let lab = Lab { endpoint, run, flavour };
+                    let probe = open(&lab, "flavour", "", S3Options::default()).await?;
+                    if probe.flavour() != flavour {
+                        return Ok(Completion::ignored_with(format!("the server is not {}", flavour.word())));
+                    }
+                    test(lab).await.map(|()| Completion::Completed)
+                })
+            }));
+        }
+    }
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
 async fn open(lab: &Lab, place: &str, more: &str, options: S3Options) -> Result<S3Store, Failed> {
@@ -66,7 +83,7 @@ async fn open(lab: &Lab, place: &str, more: &str, options: S3Options) -> Result<
 
 /// A store that sends whatever it is given.
 async fn open_without_rules(lab: &Lab, place: &str) -> Result<S3Store, Failed> {
-    let quirks = Quirks { names: NameRules::ANY, marker_suffix: b"", ..Flavour::Minio.quirks() };
+    let quirks = Quirks { names: NameRules::ANY, marker_suffix: b"", plain_listing: false, ..lab.flavour.quirks() };
     open(lab, place, "", S3Options { quirks: Some(quirks), ..S3Options::default() }).await
 }
 
@@ -137,8 +154,10 @@ async fn hold_to_rules(lab: &Lab, place: &'static str, names: Vec<Vec<u8>>) -> O
                 let ours = error.cause().is_some_and(|cause| !cause.contains("HTTP"));
                 promise!(ours, "`{path}` is allowed by the rules, but the server says {error:?}");
                 let loose = open_without_rules(lab, &place).await?;
-                let lost = survive(&loose, std::slice::from_ref(&path)).await;
-                promise!(lost.is_err(), "`{path}` is refused by the rules, but the server holds it");
+                // Some names can be made once, and never again.
+                let made = put(&loose, &path).await.is_ok();
+                let held = made && survive(&loose, std::slice::from_ref(&path)).await.is_ok();
+                promise!(!held, "`{path}` is refused by the rules, but the server holds it");
                 Ok(())
             }
         }
@@ -329,7 +348,10 @@ async fn extras(lab: Lab) -> Outcome {
 async fn preflight(lab: Lab) -> Outcome {
     let store = open(&lab, "preflight", "", S3Options::default()).await?;
     let reached = store.check().await?;
-    promise!(reached.empty && reached.server.as_deref().is_some_and(|s| s.starts_with("MinIO")), "{reached:?}");
+    promise!(
+        reached.empty && reached.server.as_deref().is_some_and(|s| Flavour::of_server(s) == lab.flavour),
+        "{reached:?}"
+    );
     promise!(store.list_buckets().await?.contains(&"longshore-minio".to_owned()), "the bucket is not listed");
     let wrote = store.probe_write().await?;
     promise!(wrote.checksum && wrote.removable, "{wrote:?}");
@@ -380,5 +402,87 @@ async fn digests(lab: Lab) -> Outcome {
     promise!(listed(&store, true).await?.is_empty(), "something was written");
     let map = NameMap::refusing(store.caps().names);
     promise!(map.to(&"x".into()).is_ok(), "the rules refuse everything");
+    Ok(())
+}
+
+async fn bucket_list(lab: Lab) -> Outcome {
+    drop(open(&lab, "buckets", "", S3Options::default()).await?);
+    for uri in ["s3://", "s3:///"] {
+        let uri = format!("{uri}?endpoint={}", lab.endpoint);
+        let all = buckets(&uri.parse()?, &S3Options::default()).await?;
+        let ours = all.iter().find(|bucket| bucket.name == "longshore-minio");
+        promise!(ours.is_some_and(|bucket| bucket.created.is_some()), "{uri}: {all:?}");
+    }
+    let named = format!("s3://longshore-minio?endpoint={}", lab.endpoint);
+    let refused = buckets(&named.parse()?, &S3Options::default()).await;
+    promise!(refused.as_ref().is_err_and(|e| e.kind() == ErrorKind::Invalid), "{refused:?}");
+    let keys = Keys { access: "nobody".into(), secret: "x".into(), token: None };
+    let options = S3Options { keys: Some(keys), ..S3Options::default() };
+    let refused = buckets(&format!("s3:///?endpoint={}", lab.endpoint).parse()?, &options).await;
+    promise!(refused.as_ref().is_err_and(|e| e.kind() == ErrorKind::Unauthenticated), "{refused:?}");
+    Ok(())
+}
+
+/// Has the AWS command line do what this driver has no reason to do.
+fn aws(lab: &Lab, arguments: &[&str]) -> Result<(), Failed> {
+    let done = Command::new("aws").args(["--endpoint-url", &lab.endpoint, "s3api"]).args(arguments).output();
+    let done = done.map_err(|why| format!("`aws` cannot be run: {why}"))?;
+    promise!(done.status.success(), "aws {arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+    Ok(())
+}
+
+async fn survey(lab: Lab) -> Outcome {
+    let bucket = format!("longshore-survey-{}", lab.run);
+    let uri = format!("s3://{bucket}?endpoint={}", lab.endpoint);
+    let store = S3Store::open(&uri.parse()?, S3Options::default()).await?;
+    store.create_bucket().await?;
+    let limits = SurveyLimits::default();
+    let plain = store.survey(&limits).await?;
+    promise!(plain.versioning == Fact::Known(Versioning::Never), "{plain:?}");
+    promise!(plain.versions == Fact::Known(None) && plain.lock == Fact::Known(None), "{plain:?}");
+    promise!(plain.region.known().is_some_and(|region| region == "us-east-1"), "{plain:?}");
+    aws(&lab, &["put-bucket-versioning", "--bucket", &bucket, "--versioning-configuration", "Status=Enabled"])?;
+    for round in 0..3_u8 {
+        for name in ["a", "b+ c", "d/e"] {
+            store.put(&name.into(), WriteSpec::default(), vec![Bytes::from(vec![round; 10])]).await?;
+        }
+    }
+    store.remove(&"a".into(), None).await?;
+    let upload = store.create(&"open".into(), WriteSpec::default()).await?;
+    let part = vec![Bytes::from(vec![7; 6 << 20])];
+    let sum = storage::checksum::crc64nvme(&part);
+    upload.part(0, 0, part, sum).await?;
+    let told = store.survey(&limits).await?;
+    promise!(told.versioning == Fact::Known(Versioning::Enabled), "{told:?}");
+    let Some(Some(versions)) = told.versions.known() else { return Err(format!("{told:?}").into()) };
+    promise!((versions.current.objects, versions.current.bytes) == (2, 20), "{versions:?}");
+    promise!((versions.noncurrent.objects, versions.noncurrent.bytes) == (7, 70), "{versions:?}");
+    promise!((versions.delete_markers, versions.deleted, versions.partial) == (1, 1, false), "{versions:?}");
+    let Some(uploads) = told.uploads.known() else { return Err(format!("{told:?}").into()) };
+    promise!((uploads.uploads, uploads.bytes, uploads.sized) == (1, 6 << 20, 1), "{uploads:?}");
+    promise!(uploads.oldest.is_some() && !uploads.partial, "{uploads:?}");
+    let none = store.survey(&SurveyLimits { version_pages: 0, upload_pages: 0, uploads_sized: 0 }).await?;
+    promise!(none.versions.known().is_some_and(|v| v.as_ref().is_some_and(|v| v.partial)), "{none:?}");
+    if lab.flavour == Flavour::Versity {
+        let Fact::Unknown { kind, why } = &told.lifecycle else { return Err(format!("{told:?}").into()) };
+        promise!(*kind == ErrorKind::Unsupported && why.contains("NotImplemented"), "{told:?}");
+    } else {
+        promise!(told.lifecycle == Fact::Known(Vec::new()), "{told:?}");
+        let rules = r#"{"Rules":[{"ID":"r","Status":"Enabled","Filter":{"Prefix":"logs/"},"Expiration":{"Days":30},"NoncurrentVersionExpiration":{"NoncurrentDays":7}}]}"#;
+        aws(&lab, &["put-bucket-lifecycle-configuration", "--bucket", &bucket, "--lifecycle-configuration", rules])?;
+        let told = store.survey(&limits).await?;
+        let Some([rule]) = told.lifecycle.known().map(Vec::as_slice) else { return Err(format!("{told:?}").into()) };
+        let expected = (true, "logs/", Some("30 days"), Some(7));
+        let found = (rule.enabled, rule.prefix.as_str(), rule.expires.as_deref(), rule.noncurrent_expires_days);
+        promise!(found == expected, "{rule:?}");
+    }
+    Ok(())
+}
+
+async fn no_tls(lab: Lab) -> Outcome {
+    let uri = format!("s3://longshore-minio?flavour=generic&endpoint={}", lab.endpoint.replace("http:", "https:"));
+    let error = S3Store::open(&uri.parse()?, S3Options::default()).await?.check().await;
+    let Err(error) = error else { return Err("TLS is spoken where it is not".into()) };
+    promise!(error.cause().is_some_and(|cause| cause.contains("write `http://`")), "{error:?}");
     Ok(())
 }

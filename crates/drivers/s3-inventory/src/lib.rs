@@ -1,0 +1,16 @@
+//! S3 Inventory reports as a store: the listing of a bucket without a request to it.
+//!
+//! A report is a `manifest.json`, a `manifest.checksum` beside it and data files that the manifest names with their
+//! MD5 ("Amazon S3 Inventory list", S3 User Guide, read 2026-11). It is read through any [`Source`]: the bucket it
+//! was delivered to, or a copy of it on a disk. It is as old as it says, and this crate always says so.
+//!
+//! The files of a report are in no promised order, so opening one reads it once, sorts it in bounded memory with
+//! runs on disk, and lists from these in byte order, as discovery needs it.
+
+mod manifest;
+mod rows;
+mod spool;
+mod store;
+
+pub use manifest::Manifest;
+pub use store::{InventoryStore, Report};

@@ -1,0 +1,293 @@
+//! The report as a store that can be listed.
+
+use crate::{
+    manifest::{self, DOING, Manifest, corrupt},
+    rows::{Columns, Row, Rows},
+    spool::{Record, Sorted, Spool},
+};
+use async_trait::async_trait;
+use bytes::Bytes;
+use flate2::write::MultiGzDecoder;
+use futures::{StreamExt as _, stream, stream::BoxStream};
+use md5::{Digest as _, Md5};
+use model::{Entry, Facets, Kind, NameRules, RelPath, Stamp, Timestamp};
+use std::{
+    collections::BTreeMap,
+    io::{self, Write as _},
+    num::NonZeroU32,
+    sync::Arc,
+};
+use storage::{
+    Body, Capabilities, Cursor, Error, ErrorKind, ListOrder, ListSpec, MetaWrite, NodeKinds, Page, PartRules, Publish,
+    Reach, ReadSpec, Reading, Result, Source, Usage,
+};
+
+/// Entries on a page.
+const PAGE: usize = 1000;
+
+/// What a report holds beside the list of current objects.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Current objects.
+    pub objects: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Objects and bytes by storage class; empty when the report does not tell it.
+    pub classes: BTreeMap<String, (u64, u64)>,
+    /// Versions that are no longer current.
+    pub noncurrent: u64,
+    /// Their bytes.
+    pub noncurrent_bytes: u64,
+    /// Marks of deletion.
+    pub delete_markers: u64,
+}
+
+/// A report, read and sorted. It lists; it cannot look at or read an object.
+#[derive(Debug)]
+pub struct InventoryStore {
+    manifest: Manifest,
+    report: Report,
+    sorted: Arc<Sorted>,
+    caps: Capabilities,
+}
+
+impl InventoryStore {
+    /// Reads the report whose manifest is at `path` of `reports`, whose root must be that of the bucket that
+    /// reports are delivered to: the manifest names its files from there. Costs one read of each file, memory of
+    /// some 100 MiB, and disk in the directory for temporary files.
+    ///
+    /// Errors: those of reading; `Corrupt` when a checksum does not hold, a file is cut, or a row is none.
+    pub async fn open(reports: &dyn Source, path: &RelPath) -> Result<Self> {
+        let manifest = manifest::read(reports, path).await?;
+        let columns = Columns::of(&manifest.columns).map_err(|why| corrupt(path, why))?;
+        let mut spool = Spool::new().map_err(disk)?;
+        let mut report = Report::default();
+        for (file, size, md5) in &manifest.files {
+            let reading = reports.read(file, ReadSpec::default()).await?;
+            let rows = Rows::new(columns, |row| report.add(row, &mut spool));
+            take(file, reading, rows, *size, *md5).await?;
+        }
+        let sorted = Arc::new(spool.finish().map_err(disk)?);
+        tracing::info!(bucket = manifest.source_bucket, objects = report.objects, "inventory report read");
+        Ok(Self { manifest, report, sorted, caps: capabilities() })
+    }
+
+    /// What the report says of itself: its bucket, and how old it is.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// What it holds in all.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+}
+
+impl Report {
+    fn add(&mut self, row: Row, spool: &mut Spool) -> io::Result<()> {
+        match row {
+            Row::Marker => self.delete_markers += 1,
+            Row::Noncurrent(bytes) => {
+                self.noncurrent += 1;
+                self.noncurrent_bytes += bytes;
+            }
+            Row::Current(record, class) => {
+                self.objects += 1;
+                self.bytes += record.size;
+                if !class.is_empty() {
+                    let count = self.classes.entry(class).or_default();
+                    count.0 += 1;
+                    count.1 += record.size;
+                }
+                spool.add(record)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads one data file to its end and holds it to its size and MD5.
+async fn take<F: FnMut(Row) -> io::Result<()>>(
+    file: &RelPath,
+    reading: Reading,
+    rows: Rows<F>,
+    size: u64,
+    md5: [u8; 16],
+) -> Result<()> {
+    let mut pieces = match reading.body {
+        Body::Whole(data) => stream::iter([Ok(data)]).boxed(),
+        Body::Stream(pieces) => pieces,
+    };
+    let (mut sum, mut seen) = (Md5::new(), 0_u64);
+    let mut decoder = MultiGzDecoder::new(rows);
+    let mut trouble = None;
+    while let Some(piece) = pieces.next().await {
+        let piece = piece?;
+        seen += piece.len() as u64;
+        sum.update(&piece);
+        // A broken file is told by its checksum rather than by the first row that makes no sense.
+        if trouble.is_none() {
+            trouble = decoder.write_all(&piece).err();
+        }
+    }
+    if seen != size || <[u8; 16]>::from(sum.finalize()) != md5 {
+        return Err(corrupt(
+            file,
+            format!("{seen} bytes came, and size or MD5 are not those of the manifest ({size} bytes)"),
+        ));
+    }
+    let ended = match trouble {
+        Some(why) => Err(why),
+        None => decoder.finish().and_then(|mut rows| rows.end()),
+    };
+    ended.map_err(
+        |why| if why.kind() == io::ErrorKind::StorageFull { disk(why) } else { corrupt(file, why.to_string()) },
+    )
+}
+
+fn disk(why: io::Error) -> Error {
+    Error::new(ErrorKind::NoSpace, "sort the inventory report")
+        .with_reach(Reach::Location)
+        .because(why)
+        .hint("point TMPDIR at a disk with room: a report needs about 100 bytes for each object, and its key")
+}
+
+fn capabilities() -> Capabilities {
+    Capabilities {
+        reads: Facets::NONE,
+        writes: Facets::NONE,
+        meta_write: MetaWrite::WithData,
+        list: ListOrder::ByteOrder,
+        recursive_list: true,
+        ranged_read: false,
+        conditional_read: false,
+        conditional_write: false,
+        publish: Publish::Atomic,
+        parts: PartRules { min: 0, max: 0, max_count: 0, equal_sizes: false, in_flight: NonZeroU32::MIN },
+        put_max: 0,
+        names: NameRules::ANY,
+        prefix_len: 0,
+        digests: &[],
+        nodes: NodeKinds::default(),
+    }
+}
+
+#[async_trait]
+impl Source for InventoryStore {
+    fn caps(&self) -> &Capabilities {
+        &self.caps
+    }
+
+    fn list(&self, dir: &RelPath, spec: ListSpec) -> BoxStream<'static, Result<Page>> {
+        let after = spec.from.map(|cursor| cursor.0);
+        let mut base = dir.as_bytes().to_vec();
+        if !dir.is_root() {
+            base.push(b'/');
+        }
+        // Begins where the directory does, not where the report does.
+        let from = after.clone().or_else(|| (!base.is_empty()).then(|| Bytes::from(base.clone())));
+        let failed = |why: io::Error| Error::new(ErrorKind::Unexpected, "list").because(why);
+        let records = match self.sorted.records(from) {
+            Ok(records) => records,
+            Err(why) => return stream::iter([Err(failed(why).at(dir))]).boxed(),
+        };
+        let fresh = after.is_none() && !dir.is_root();
+        let listing = Listing { records: Box::new(records), base, recursive: spec.recursive, last: after, fresh };
+        let place = dir.clone();
+        stream::unfold(Some(listing), move |listing| {
+            let place = place.clone();
+            async move {
+                let mut listing = listing?;
+                match listing.page() {
+                    Ok(page) => {
+                        let more = page.next.is_some();
+                        Some((Ok(page), more.then_some(listing)))
+                    }
+                    Err(error) => Some((Err(error.at(&place)), None)),
+                }
+            }
+        })
+        .boxed()
+    }
+
+    async fn stat(&self, path: &RelPath, _want: Facets) -> Result<Entry> {
+        if path.is_root() {
+            return Ok(Entry::new(RelPath::ROOT, Kind::Dir, Stamp::default()));
+        }
+        Err(only_listed("look up").at(path))
+    }
+
+    async fn read(&self, path: &RelPath, _spec: ReadSpec) -> Result<Reading> {
+        Err(only_listed("read").at(path))
+    }
+
+    async fn usage(&self) -> Result<Option<Usage>> {
+        Ok(None)
+    }
+}
+
+fn only_listed(doing: &'static str) -> Error {
+    Error::new(ErrorKind::Unsupported, doing)
+        .because("an inventory report tells what was in a bucket, and holds nothing of it")
+        .hint("name the bucket itself")
+}
+
+/// A listing under way. Reads of a local disk, a page at a time.
+struct Listing {
+    records: Box<dyn Iterator<Item = io::Result<Record>> + Send>,
+    base: Vec<u8>,
+    recursive: bool,
+    /// The key, or the directory with its `/`, that came last.
+    last: Option<Bytes>,
+    /// Nothing was found so far, and nothing would mean that the directory is not there.
+    fresh: bool,
+}
+
+impl Listing {
+    fn page(&mut self) -> Result<Page> {
+        let mut entries = Vec::with_capacity(PAGE);
+        while entries.len() < PAGE {
+            let record = match self.records.next() {
+                None => return self.end(entries),
+                Some(record) => record.map_err(|why| Error::new(ErrorKind::Unexpected, DOING).because(why))?,
+            };
+            let Some(rest) = record.key.strip_prefix(&self.base[..]) else { return self.end(entries) };
+            self.fresh = false;
+            let below = if self.recursive { None } else { rest.iter().position(|byte| *byte == b'/') };
+            let key = below.map_or_else(|| record.key.clone(), |end| record.key.slice(..=self.base.len() + end));
+            if self.last.as_ref().is_some_and(|last| *last >= key) {
+                continue;
+            }
+            entries.extend(entry(&record, &key, below.is_some()));
+            self.last = Some(key);
+        }
+        Ok(Page { entries, next: self.last.clone().map(Cursor) })
+    }
+
+    fn end(&self, entries: Vec<Entry>) -> Result<Page> {
+        if self.fresh {
+            return Err(Error::new(ErrorKind::NotFound, "list"));
+        }
+        Ok(Page { entries, next: None })
+    }
+}
+
+/// As the driver of the bucket itself would list it; `None` for a key that is only a slash.
+fn entry(record: &Record, key: &Bytes, dir: bool) -> Option<Entry> {
+    let marker = key.ends_with(b"/") && (dir || record.size == 0);
+    let path = if marker { key.slice(..key.len() - 1) } else { key.clone() };
+    if path.is_empty() {
+        return None;
+    }
+    let stamp = if dir {
+        Stamp::default()
+    } else {
+        Stamp {
+            size: record.size,
+            mtime: record.modified.map(|secs| Timestamp { secs, nanos: 0 }),
+            etag: (!record.etag.is_empty()).then(|| record.etag.clone()),
+            ..Stamp::default()
+        }
+    };
+    Some(Entry::new(RelPath::from_bytes(path), if marker { Kind::Dir } else { Kind::File }, stamp))
+}
