@@ -1,7 +1,7 @@
 //! What discovery needs to know of a kind of system.
 
 use async_trait::async_trait;
-use inventory::System;
+use inventory::{Finding, SecondCount, System};
 use model::{Facets, Location};
 use std::{fmt, sync::Arc};
 use storage::Source;
@@ -21,4 +21,12 @@ pub trait Collector: fmt::Debug + Send + Sync {
 
     /// What serves it. Called once, before the walk; fails as the requests behind it do.
     async fn identify(&self) -> storage::Result<System>;
+
+    /// What only the protocol can tell of the location and matters to whoever moves it: open files, quotas,
+    /// encryption zones. Asked once, after the walk; where it fails, the profile says that it could not be told.
+    async fn findings(&self) -> storage::Result<Vec<Finding>>;
+
+    /// The location counted in another way than by walking it, `None` where there is none. Asked once, after
+    /// the walk; where it fails, the profile says that it could not be told.
+    async fn second_count(&self) -> storage::Result<Option<SecondCount>>;
 }

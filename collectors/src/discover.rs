@@ -2,13 +2,15 @@
 
 use crate::{
     Collector, Error, LatencyProbe, Progress,
-    follow::{Following, Stopped},
+    follow::{Following, Start, Stopped},
     gather::{Gather, OTHER_VOLUME},
     host,
-    snapshots::SNAPSHOT,
+    snapshots::{LOOP, SNAPSHOT},
     standing::Standing,
 };
-use inventory::{About, Capacity, Inventory, Problem, Profile, System, Walk as WalkFacts};
+use inventory::{
+    About, Capacity, Finding, Inventory, Problem, Profile, SecondCount, System, Walk as WalkFacts, Weight,
+};
 use model::{Facets, Location, Observed, RelPath, Timestamp};
 use std::{
     num::NonZeroUsize,
@@ -16,7 +18,10 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use storage::{Reach, Usage};
+use storage::{
+    Considerate, Patience, Reach, Source, Usage,
+    walk::{Line, Place},
+};
 use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +29,8 @@ use tokio_util::sync::CancellationToken;
 const WAITING: usize = 16;
 /// Unreadable directories that a profile lists.
 const LISTED_PROBLEMS: usize = 10_000;
+/// For what is asked after the walk.
+const ANSWER_WITHIN: Duration = Duration::from_secs(600);
 
 /// How to discover.
 #[derive(Clone, Debug)]
@@ -42,11 +49,16 @@ pub struct DiscoverOptions {
     pub stop: CancellationToken,
     /// Throws away what an interrupted discovery left, instead of going on with it.
     pub fresh: bool,
+    /// Fewer listings run together while the server answers slowly (see `storage::Considerate`). On at first.
+    pub considerate: bool,
+    /// A system from which nothing came for so long has ended, 15 minutes at first. Retries and timeouts of
+    /// single requests are to be shorter; waiting for a window does not count.
+    pub silence: Duration,
 }
 
-/// After so many entries or so much time, whichever comes first. What was found since the last checkpoint is
-/// found again after a crash. Each checkpoint closes a file of entries, so very short intervals make many small
-/// files.
+/// After so many entries or so much time, whichever comes first. What was found since the last checkpoint is in
+/// the journal and not found again after a crash, so checkpoints only keep that short: each closes a file of
+/// entries, and very short intervals make many small files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CheckpointRule {
     /// Entries.
@@ -57,7 +69,7 @@ pub struct CheckpointRule {
 
 impl Default for CheckpointRule {
     fn default() -> Self {
-        Self { entries: 1_000_000, every: Duration::from_secs(30) }
+        Self { entries: 1_000_000, every: Duration::from_secs(300) }
     }
 }
 
@@ -72,6 +84,8 @@ impl DiscoverOptions {
             latency: Arc::default(),
             stop: CancellationToken::new(),
             fresh: false,
+            considerate: true,
+            silence: Duration::from_secs(900),
         }
     }
 }
@@ -86,8 +100,15 @@ impl DiscoverOptions {
 /// `Inventory` (also when another process discovers the same system into this inventory).
 pub async fn discover(collector: &dyn Collector, out: &Path, options: DiscoverOptions) -> Result<Profile, Error> {
     let source = collector.source();
-    let system = collector.identify().await?;
-    let usage = match source.usage().await {
+    // First, because it goes through the source and waits for its window.
+    let root = match before(&options, "look at", source.stat(&RelPath::ROOT, Facets::NONE)).await {
+        Err(refused) if refused.reach() == Reach::Item => None,
+        answer => Some(answer?),
+    };
+    let volume = root.as_ref().and_then(|root| root.stamp.file_id).map(|id| id.volume);
+    let root = root.map_or_else(|| Place::new(RelPath::ROOT, None), |root| Place::of(&root, &Line::default()));
+    let system = before(&options, "find out what it is", collector.identify()).await?;
+    let usage = match before(&options, "ask for the size of", source.usage()).await {
         // A server that keeps the size of its volume to itself can still be walked.
         Err(refused) if refused.reach() == Reach::Item => {
             tracing::warn!(error = %refused, "the size of the volume is not known");
@@ -95,29 +116,44 @@ pub async fn discover(collector: &dyn Collector, out: &Path, options: DiscoverOp
         }
         answer => answer?,
     };
-    let root = source.stat(&RelPath::ROOT, Facets::NONE).await.ok();
-    let volume = root.and_then(|root| root.stamp.file_id).map(|id| id.volume);
 
-    let draft = Inventory::create(out, &rfc3339(options.now))?.draft(collector.location(), options.fresh)?;
-    let mut standing = match draft.checkpoint()?.map(Standing::taken_up) {
-        Some(standing) => {
-            // At once, so that a run that dies before its first checkpoint is counted too.
-            draft.save(&standing)?;
-            standing
-        }
-        None => Standing::new(options.now, volume),
+    let mut inventory = Inventory::create(out, &rfc3339(options.now))?;
+    let draft = inventory.draft(collector.location(), options.fresh)?;
+    let last = inventory.profile(draft.name()).ok().map(|last| {
+        let counts = last.counts;
+        counts.files + counts.dirs + counts.symlinks + counts.specials
+    });
+    if let Some(expected) = last.or_else(|| usage.and_then(|usage| usage.files)) {
+        options.progress.expect(expected);
+    }
+    let standing = if let Some(standing) = draft.checkpoint()? {
+        Standing::taken_up(standing)
+    } else {
+        // A journal without its checkpoint is what a crash left that hit while they were thrown away.
+        draft.journal(0)?.restart(0)?;
+        Standing::new(options.now, volume)
     };
-    let frontier = standing.take_frontier();
-    let last_key = standing.last_key.clone();
-    let gather = Gather::new(draft, standing, Arc::clone(&options.progress), Arc::clone(&options.latency))?;
-    let cost = Arc::clone(&gather.cost);
+    // At once, so that a run that dies before its first checkpoint is counted, and its journal has a beginning.
+    draft.save(&standing)?;
+    let (progress, latency) = (Arc::clone(&options.progress), Arc::clone(&options.latency));
+    let frontier = Box::new(draft.frontiers());
+    let taking_up = tokio::task::spawn_blocking(move || Gather::new(draft, standing, progress, latency));
+    let (gather, replayed) = ended(taking_up).await?;
+    let Standing { generation, places, .. } = gather.standing;
+    let start = Start { replayed, generation, places, root };
+    let load = Arc::clone(&gather.load);
     let (feed, orders) = mpsc::channel(WAITING);
     let gatherer = tokio::task::spawn_blocking(move || gather.run(orders));
 
     let began = Instant::now();
     let want = collector.told();
-    let mut following = Following::new(source, want, options, feed, cost, last_key);
-    let walked = following.run(frontier).await;
+    let source: Arc<dyn Source> = if options.considerate {
+        Arc::new(Considerate::new(source, Patience::new(options.concurrency)))
+    } else {
+        source
+    };
+    let mut following = Following::new(source, want, options, (feed, load), frontier);
+    let walked = following.run(start).await;
     let options = following.end();
     let gathered = ended(gatherer).await?;
     match walked {
@@ -130,9 +166,34 @@ pub async fn discover(collector: &dyn Collector, out: &Path, options: DiscoverOp
     }
     let finished_at = options.now.total_nanos() + i128::try_from(began.elapsed().as_nanos()).unwrap_or(0);
     let finished_at = Timestamp::from_total_nanos(finished_at).unwrap_or(options.now);
-    let about = Ending { location: collector.location().clone(), system, usage, told: want, finished_at };
+    let asked = Asked::of(collector, &options.stop).await;
+    let about = Ending { location: collector.location().clone(), system, usage, told: want, finished_at, asked };
     let publishing = tokio::task::spawn_blocking(move || publish(gathered, about, options.concurrency));
     ended(publishing).await
+}
+
+/// The answer, or the error that there was none in time. Waiting for a window is no silence.
+async fn before<T>(
+    options: &DiscoverOptions,
+    op: &'static str,
+    answer: impl Future<Output = storage::Result<T>>,
+) -> storage::Result<T> {
+    let mut answer = std::pin::pin!(answer);
+    loop {
+        match tokio::time::timeout(options.silence, &mut answer).await {
+            Ok(answer) => return answer,
+            Err(_) if options.progress.numbers().waiting_until.is_some() => {}
+            Err(_) => return Err(silent(options.silence, op)),
+        }
+    }
+}
+
+/// Nothing came for too long.
+pub(crate) fn silent(silence: Duration, op: &'static str) -> storage::Error {
+    storage::Error::new(storage::ErrorKind::Timeout, op)
+        .with_reach(Reach::Location)
+        .because(format!("nothing came for {} s", silence.as_secs()))
+        .hint("look whether the server is well and can be reached")
 }
 
 /// A blocking task's answer; its panic is ours.
@@ -153,11 +214,53 @@ struct Ending {
     usage: Option<Usage>,
     told: Facets,
     finished_at: Timestamp,
+    asked: Asked,
+}
+
+/// What the collector told after the walk.
+struct Asked {
+    findings: Vec<Finding>,
+    second_count: Option<SecondCount>,
+}
+
+impl Asked {
+    /// Never fails: what cannot be told is a finding itself.
+    async fn of(collector: &dyn Collector, stop: &CancellationToken) -> Self {
+        let (findings, second_count) = tokio::join!(
+            in_time(collector.findings(), stop, "what else the system knows of the location"),
+            in_time(collector.second_count(), stop, "the second count"),
+        );
+        let (mut findings, unfound) = findings.map_or_else(|unfound| (Vec::new(), Some(unfound)), |all| (all, None));
+        let (second_count, uncounted) =
+            second_count.map_or_else(|uncounted| (None, Some(uncounted)), |all| (all, None));
+        findings.extend(unfound.into_iter().chain(uncounted));
+        Self { findings, second_count }
+    }
+}
+
+/// The answer, or the finding that there is none. A second count of a large system may take a server minutes.
+async fn in_time<T>(
+    answer: impl Future<Output = storage::Result<T>>,
+    stop: &CancellationToken,
+    what: &str,
+) -> Result<T, Finding> {
+    let why = tokio::select! {
+        biased;
+        () = stop.cancelled() => "we were told to stop".to_owned(),
+        answer = tokio::time::timeout(ANSWER_WITHIN, answer) => match answer {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(refused)) => refused
+                .cause()
+                .map_or_else(|| refused.to_string(), |cause| format!("{refused} ({cause})")),
+            Err(_) => format!("no answer within {} s", ANSWER_WITHIN.as_secs()),
+        },
+    };
+    Err(Finding::new("not-told", Weight::Note, format!("{what} could not be told: {why}")))
 }
 
 /// Makes the profile and puts everything in its place. Blocks.
 fn publish(mut gathered: Gather, about: Ending, concurrency: NonZeroUsize) -> Result<Profile, inventory::Error> {
-    let Ending { location, mut system, usage, told, finished_at } = about;
+    let Ending { location, mut system, usage, told, finished_at, asked } = about;
     gathered.settle()?;
     let unreadable = gathered.problems.read()?.filter(|problem| problem.as_ref().map_or(true, is_unreadable));
     let unreadable = unreadable.take(LISTED_PROBLEMS).collect::<Result<Vec<Problem>, _>>()?;
@@ -171,7 +274,7 @@ fn publish(mut gathered: Gather, about: Ending, concurrency: NonZeroUsize) -> Re
         }
     }
     let entries = standing.all.entries();
-    let profile = standing.all.into_profile(About {
+    let mut profile = standing.all.into_profile(About {
         location,
         system,
         walk: WalkFacts {
@@ -195,13 +298,17 @@ fn publish(mut gathered: Gather, about: Ending, concurrency: NonZeroUsize) -> Re
         unreadable_count: standing.unreadable,
         told,
     });
+    profile.add_findings(asked.findings);
+    if let Some(count) = asked.second_count {
+        profile.add_second_count(count);
+    }
     gathered.draft.publish(&profile)?;
     Ok(profile)
 }
 
 /// Findings are listed with the problems, but nothing failed to be read.
 fn is_unreadable(problem: &Problem) -> bool {
-    ![SNAPSHOT, OTHER_VOLUME].contains(&problem.kind.as_str())
+    ![SNAPSHOT, LOOP, OTHER_VOLUME].contains(&problem.kind.as_str())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a rate needs no more digits than a float has")]

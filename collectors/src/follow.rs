@@ -2,25 +2,27 @@
 
 use crate::{
     DiscoverOptions,
-    gather::Feed,
+    discover::silent,
+    gather::{Feed, Load},
+    journal::{Next, Step},
     relist::{Known, relist},
+    replay::Replayed,
     snapshots,
-    standing::Frontier,
 };
 use bytes::Bytes;
 use inventory::Problem;
 use model::{Entry, Facets, RelPath};
 use std::{
-    collections::{HashMap, HashSet},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    collections::HashSet,
+    fs::File,
+    io::{self, BufWriter, Write as _},
+    path::{Path, PathBuf},
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 use storage::{
     Cursor, Error, ErrorKind, ListOrder, Reach, Source,
-    walk::{Walk, WalkEvent, WalkSpec, walk},
+    walk::{self, Place, Walk, WalkEvent, WalkSpec},
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -28,6 +30,8 @@ use tokio::sync::{mpsc, oneshot};
 const SILENT: usize = 8;
 /// Checkpoints take at most one part in this of the time.
 const SHARE: u32 = 20;
+/// Snapshot directories that are looked into for their newest snapshots.
+const SNAPSHOT_LOOKS: u32 = 20;
 
 /// Why the walk ended before its end.
 pub(crate) enum Stopped {
@@ -41,6 +45,18 @@ pub(crate) enum Stopped {
     NotGathered,
 }
 
+/// Where a walk begins: what was left to do, and what came since.
+pub(crate) struct Start {
+    /// What the journal changes in it.
+    pub replayed: Replayed,
+    /// Which checkpoint it goes on from.
+    pub generation: u64,
+    /// How many places that checkpoint counted.
+    pub places: u64,
+    /// The root, for when there was none.
+    pub root: Place,
+}
+
 /// A walk whose events go to the gatherer.
 pub(crate) struct Following {
     source: Arc<dyn Source>,
@@ -48,15 +64,18 @@ pub(crate) struct Following {
     options: DiscoverOptions,
     recursive: bool,
     feed: mpsc::Sender<Feed>,
-    cost: Arc<AtomicU64>,
-    /// Where directories under way go on, to put one back that got no answer.
-    cursors: HashMap<RelPath, Cursor>,
+    load: Arc<Load>,
+    /// Where frontiers are written: a path for each generation.
+    frontier: Box<dyn Fn(u64) -> PathBuf + Send + Sync>,
+    generation: u64,
     /// Directories whose last page came, of which the walk has not yet said that they are done.
     complete: HashSet<RelPath>,
     /// Directories without an answer since the last page.
-    silent: Vec<(RelPath, Error)>,
+    silent: Vec<(Place, Error)>,
     /// Left out, and not yet said: their page has not come.
-    snapshots: Vec<Problem>,
+    left_out: Vec<Step>,
+    /// Snapshot directories that are still looked into.
+    looks: u32,
     /// The sort key delivered last, of a recursive listing.
     last_key: Option<Bytes>,
     delivered: bool,
@@ -69,9 +88,8 @@ impl Following {
         source: Arc<dyn Source>,
         want: Facets,
         options: DiscoverOptions,
-        feed: mpsc::Sender<Feed>,
-        cost: Arc<AtomicU64>,
-        last_key: Option<Bytes>,
+        (feed, load): (mpsc::Sender<Feed>, Arc<Load>),
+        frontier: Box<dyn Fn(u64) -> PathBuf + Send + Sync>,
     ) -> Self {
         Self {
             recursive: source.caps().recursive_list,
@@ -79,12 +97,14 @@ impl Following {
             want,
             options,
             feed,
-            cost,
-            cursors: HashMap::new(),
+            load,
+            frontier,
+            generation: 0,
             complete: HashSet::new(),
             silent: Vec::new(),
-            snapshots: Vec::new(),
-            last_key,
+            left_out: Vec::new(),
+            looks: SNAPSHOT_LOOKS,
+            last_key: None,
             delivered: false,
             entries_since: 0,
             since: Instant::now(),
@@ -96,21 +116,26 @@ impl Following {
         self.options
     }
 
-    fn walk(&self, roots: Frontier) -> Walk {
+    pub(crate) async fn run(&mut self, start: Start) -> Result<(), Stopped> {
+        let Start { replayed, generation, places, root } = start;
+        self.generation = generation;
+        self.delivered = generation > 0 || !replayed.is_empty();
+        self.last_key.clone_from(&replayed.last_key);
         let spec = WalkSpec {
-            roots,
+            roots: Vec::new(),
             concurrency: self.options.concurrency,
             want: self.want,
             exclude: Some(snapshots::exclude()),
             ..WalkSpec::default()
         };
-        walk(Arc::clone(&self.source), spec)
-    }
-
-    pub(crate) async fn run(&mut self, frontier: Frontier) -> Result<(), Stopped> {
-        self.delivered = frontier != [(RelPath::ROOT, None)];
-        self.cursors.extend(frontier.iter().filter_map(|(dir, cursor)| Some((dir.clone(), cursor.clone()?))));
-        let mut walk = self.walk(frontier);
+        let mut walk = walk::walk(Arc::clone(&self.source), spec);
+        let frontier = (generation > 0).then(|| (self.frontier)(generation));
+        let again = replayed.into_walk(frontier.as_deref(), places, root, &mut walk).map_err(|error| {
+            Stopped::Source(unwritten("read back what is left to do", &(self.frontier)(generation), error))
+        })?;
+        for place in again {
+            self.list_again(place, &mut walk).await?;
+        }
         loop {
             let stop = self.options.stop.clone();
             let event = tokio::select! {
@@ -120,11 +145,19 @@ impl Following {
                     return Err(Stopped::Asked);
                 }
                 event = walk.next() => event.map_err(Stopped::Source)?,
+                () = tokio::time::sleep(self.options.silence) => {
+                    if self.options.progress.numbers().waiting_until.is_some() {
+                        continue;
+                    }
+                    self.checkpoint(&mut walk).await?;
+                    return Err(Stopped::Gone(silent(self.options.silence, "go on listing")));
+                }
             };
             match event {
                 None => break,
                 Some(WalkEvent::Page { dir, entries, next }) => {
-                    self.page(dir, entries, next).await?;
+                    let links = walk.place().and_then(|place| place.links);
+                    self.page(dir, entries, next, links).await?;
                     if self.due() {
                         self.checkpoint(&mut walk).await?;
                     }
@@ -134,33 +167,31 @@ impl Following {
                         self.finish(dir).await?;
                     }
                 }
-                Some(WalkEvent::Skipped { dir, reason }) => self.snapshots.push(Problem {
-                    path: dir,
-                    kind: snapshots::SNAPSHOT.to_owned(),
-                    detail: format!("left out: {reason}"),
-                }),
-                Some(WalkEvent::Unreadable { dir, error }) => self.unreadable(dir, error, &mut walk).await?,
-                Some(WalkEvent::Restarted { dir }) => {
-                    if let Some(other) = self.restarted(&dir, &mut walk).await? {
-                        walk = other;
-                    }
+                Some(WalkEvent::Skipped { dir, reason }) => self.skipped(dir, &reason).await,
+                Some(WalkEvent::Unreadable { dir, error }) => {
+                    let place = walk.place().cloned().unwrap_or_else(|| Place::new(dir, None));
+                    self.unreadable(place, error, &mut walk).await?;
                 }
+                Some(WalkEvent::Restarted { dir }) => self.restarted(&dir, &mut walk).await?,
             }
         }
         self.believe_silence().await
     }
 
-    async fn page(&mut self, dir: RelPath, mut entries: Vec<Entry>, next: Option<Cursor>) -> Result<(), Stopped> {
+    async fn page(
+        &mut self,
+        dir: RelPath,
+        mut entries: Vec<Entry>,
+        next: Option<Cursor>,
+        links: Option<u32>,
+    ) -> Result<(), Stopped> {
         self.believe_silence().await?;
-        for problem in std::mem::take(&mut self.snapshots) {
-            self.feed(Feed::Snapshot(problem)).await?;
+        for step in std::mem::take(&mut self.left_out) {
+            self.step(step).await?;
         }
         self.delivered = true;
-        let last = next.is_none();
-        match next {
-            Some(cursor) => drop(self.cursors.insert(dir.clone(), cursor)),
-            None => drop(self.cursors.remove(&dir)),
-        }
+        let next = next.map_or(Next::End, |cursor| Next::At(cursor.0));
+        let last = next == Next::End;
         if self.recursive {
             // After a restart, keys come again; they are in byte order, so what was delivered is easily told.
             let known = self.last_key.take();
@@ -169,9 +200,9 @@ impl Following {
         }
         self.entries_since += u64::try_from(entries.len()).unwrap_or(u64::MAX);
         if self.recursive {
-            self.feed(Feed::Keys { entries }).await?;
+            self.step(Step::Keys { entries, next }).await?;
         } else {
-            self.feed(Feed::Page { dir: dir.clone(), entries }).await?;
+            self.step(Step::Page { dir: dir.clone(), entries, next, links }).await?;
         }
         if last {
             self.complete.insert(dir.clone());
@@ -181,20 +212,31 @@ impl Following {
     }
 
     async fn finish(&mut self, dir: RelPath) -> Result<(), Stopped> {
-        self.cursors.remove(&dir);
-        self.feed(if self.recursive { Feed::KeysEnd } else { Feed::End { dir } }).await
+        self.step(if self.recursive { Step::KeysEnd } else { Step::End { dir } }).await
+    }
+
+    async fn skipped(&mut self, dir: RelPath, reason: &str) {
+        let problem =
+            |kind: &str| Problem { path: dir.clone(), kind: kind.to_owned(), detail: format!("left out: {reason}") };
+        self.left_out.push(if reason == walk::LOOP {
+            Step::Loop(problem(snapshots::LOOP))
+        } else {
+            let newest = if self.looks > 0 { snapshots::newest(&*self.source, &dir).await } else { Vec::new() };
+            self.looks = self.looks.saturating_sub(1);
+            Step::Snapshot { problem: problem(snapshots::SNAPSHOT), newest }
+        });
     }
 
     /// One directory that cannot be read is a problem; a server that is gone is the end, for now.
-    async fn unreadable(&mut self, dir: RelPath, error: Error, walk: &mut Walk) -> Result<(), Stopped> {
-        if !self.delivered && dir.is_root() {
+    async fn unreadable(&mut self, place: Place, error: Error, walk: &mut Walk) -> Result<(), Stopped> {
+        if !self.delivered && place.dir.is_root() {
             return Err(Stopped::Source(error));
         }
         let shut = error.reach() >= Reach::Location;
         if !shut && !matches!(error.kind(), ErrorKind::Disconnected | ErrorKind::Timeout) {
-            return self.give_up(dir, &error).await;
+            return self.give_up(&place, &error).await;
         }
-        self.silent.push((dir, error));
+        self.silent.push((place, error));
         if !shut && self.silent.len() < SILENT {
             return Ok(());
         }
@@ -204,39 +246,44 @@ impl Following {
 
     /// Others answer, so those that did not are unreadable.
     async fn believe_silence(&mut self) -> Result<(), Stopped> {
-        for (dir, error) in std::mem::take(&mut self.silent) {
-            self.give_up(dir, &error).await?;
+        for (place, error) in std::mem::take(&mut self.silent) {
+            self.give_up(&place, &error).await?;
         }
         Ok(())
     }
 
-    async fn give_up(&mut self, dir: RelPath, error: &Error) -> Result<(), Stopped> {
+    async fn give_up(&mut self, place: &Place, error: &Error) -> Result<(), Stopped> {
         let detail = error.cause().map_or_else(|| error.to_string(), |cause| format!("{error} ({cause})"));
-        let problem = Problem { path: dir.clone(), kind: error.kind().word().to_owned(), detail };
-        self.feed(Feed::Unreadable(problem)).await?;
+        let problem = Problem { path: place.dir.clone(), kind: error.kind().word().to_owned(), detail };
+        self.step(Step::Unreadable(problem)).await?;
         // What came of it before counts; of one that never answered there is nothing to close.
-        if self.cursors.contains_key(&dir) { self.finish(dir).await } else { Ok(()) }
+        if place.cursor.is_some() { self.finish(place.dir.clone()).await } else { Ok(()) }
     }
 
     /// The walk would deliver this directory, and all below it, a second time. Keys are told apart by their
     /// order; a directory is listed here, and the walk goes on without it.
-    async fn restarted(&mut self, dir: &RelPath, walk: &mut Walk) -> Result<Option<Walk>, Stopped> {
+    async fn restarted(&mut self, dir: &RelPath, walk: &mut Walk) -> Result<(), Stopped> {
         tracing::warn!(path = %dir, "the server lost our place in a directory: listing it again");
         if self.recursive {
-            return if self.source.caps().list == ListOrder::ByteOrder {
-                Ok(None)
-            } else {
-                let lost = Error::new(ErrorKind::Changed, "go on listing").at(dir);
-                Err(Stopped::Source(lost.hint("discover it afresh")))
-            };
+            if self.source.caps().list == ListOrder::ByteOrder {
+                return Ok(());
+            }
+            let lost = Error::new(ErrorKind::Changed, "go on listing").at(dir);
+            return Err(Stopped::Source(lost.hint("discover it afresh")));
         }
-        let mut frontier = walk.frontier().map_err(Stopped::Source)?;
-        frontier.retain(|(other, _)| other != dir);
+        let place = walk.forget(dir).unwrap_or_else(|| Place::new(dir.clone(), None));
+        self.list_again(place, walk).await
+    }
+
+    /// Lists a directory from its beginning and delivers what was not delivered yet.
+    async fn list_again(&mut self, place: Place, walk: &mut Walk) -> Result<(), Stopped> {
+        let dir = &place.dir.clone();
+        self.complete.remove(dir);
         let (ask, parts) = oneshot::channel();
         self.feed(Feed::Parts(ask)).await?;
         let parts = parts.await.map_err(|_| Stopped::NotGathered)?;
-        let place = dir.clone();
-        let known = tokio::task::spawn_blocking(move || Known::read(&place, &parts)).await;
+        let at = dir.clone();
+        let known = tokio::task::spawn_blocking(move || Known::read(&at, &parts)).await;
         let known = match known {
             Ok(Ok(known)) => known,
             // The parts were written moments ago: that they cannot be read is the disk's trouble.
@@ -246,43 +293,69 @@ impl Following {
             }
             Err(failed) => std::panic::resume_unwind(failed.into_panic()),
         };
-        self.complete.clear();
         let feed = self.feed.clone();
-        let mut count = 0;
-        let listed = relist(&self.source, dir, self.want, known, async |entries: Vec<Entry>| {
+        let (mut count, mut children) = (0, Vec::new());
+        let listed = relist(&self.source, dir, self.want, known, &mut children, async |entries: Vec<Entry>| {
             count += u64::try_from(entries.len()).unwrap_or(u64::MAX);
-            feed.send(Feed::Page { dir: dir.clone(), entries }).await.is_ok()
+            let page = Step::Page { dir: dir.clone(), entries, next: Next::Same, links: place.links };
+            feed.send(Feed::Step(page)).await.is_ok()
         });
         let listed = listed.await;
         self.entries_since += count;
-        match listed {
-            Ok(children) => {
-                frontier.extend(children.into_iter().map(|child| (child, None)));
-                self.finish(dir.clone()).await?;
-            }
-            Err(error) => self.give_up(dir.clone(), &error).await?,
+        for child in children.iter().rev().filter(|child| !place.line.holds(child)) {
+            walk.push(Place::of(child, &place.line));
         }
-        Ok(Some(self.walk(frontier)))
+        match listed {
+            Ok(()) => self.finish(dir.clone()).await,
+            // It was open: pages of it came before.
+            Err(error) => self.give_up(&Place { cursor: Some(Cursor(Bytes::new())), ..place }, &error).await,
+        }
     }
 
     fn due(&self) -> bool {
         let rule = self.options.checkpoint;
-        let cost = Duration::from_nanos(self.cost.load(Ordering::Relaxed));
-        self.since.elapsed() >= (cost * SHARE).min(rule.every * SHARE)
-            && (self.entries_since >= rule.entries || self.since.elapsed() >= rule.every)
+        let cost = Duration::from_nanos(self.load.cost.load(Ordering::Relaxed));
+        self.load.full.load(Ordering::Relaxed)
+            || (self.since.elapsed() >= (cost * SHARE).min(rule.every * SHARE)
+                && (self.entries_since >= rule.entries || self.since.elapsed() >= rule.every))
     }
 
     /// What was delivered decides what is left; both go to the gatherer in order. Directories that got no
     /// answer are left too: nobody has said yet that they are unreadable.
     async fn checkpoint(&mut self, walk: &mut Walk) -> Result<(), Stopped> {
-        let mut frontier = walk.frontier().map_err(Stopped::Source)?;
-        frontier.extend(self.silent.iter().map(|(dir, _)| (dir.clone(), self.cursors.get(dir).cloned())));
+        let path = (self.frontier)(self.generation + 1);
+        let unwritten = |error| Stopped::Source(unwritten("write down what is left to do", &path, error));
+        let mut out = BufWriter::new(File::create(&path).map_err(unwritten)?);
+        let mut places = 0;
+        walk.each_place(|place| {
+            places += 1;
+            place.write_to(&mut out)
+        })
+        .map_err(Stopped::Source)?;
+        for (place, _) in &self.silent {
+            places += 1;
+            place.write_to(&mut out).map_err(unwritten)?;
+        }
+        out.flush().map_err(unwritten)?;
+        let frontier = out.into_inner().map_err(|error| unwritten(error.into_error()))?;
+        self.generation += 1;
         self.entries_since = 0;
         self.since = Instant::now();
-        self.feed(Feed::Checkpoint { frontier, last_key: self.last_key.clone() }).await
+        self.feed(Feed::Checkpoint { frontier, places, last_key: self.last_key.clone() }).await
+    }
+
+    async fn step(&self, step: Step) -> Result<(), Stopped> {
+        self.feed(Feed::Step(step)).await
     }
 
     async fn feed(&self, order: Feed) -> Result<(), Stopped> {
         self.feed.send(order).await.map_err(|_| Stopped::NotGathered)
     }
+}
+
+fn unwritten(op: &'static str, path: &Path, error: io::Error) -> Error {
+    Error::new(ErrorKind::Unexpected, op)
+        .with_reach(Reach::Run)
+        .because(format!("{}: {error}", path.display()))
+        .hint("the inventory's directory must stay writable and have room while a discovery runs")
 }

@@ -5,19 +5,26 @@
 use crate::{
     LatencyProbe, Progress, host,
     host::Traffic,
-    standing::{Frontier, Standing},
+    journal::{Journal, Step},
+    replay::Replayed,
+    standing::Standing,
 };
-use inventory::{Draft, Error, Latencies, Problem, ProblemLog, rows::EntryWriter};
-use model::{Entry, RelPath};
+use bytes::Bytes;
+use inventory::{Draft, Error, Latencies, Noted, Problem, ProblemLog, rows::EntryWriter};
+use model::Entry;
 use std::{
+    fs::File,
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{
+    mpsc::{self, error::TryRecvError},
+    oneshot,
+};
 
 /// Kind of the problem that says that another volume begins.
 pub(crate) const OTHER_VOLUME: &str = "other-volume";
@@ -25,23 +32,17 @@ pub(crate) const OTHER_VOLUME: &str = "other-volume";
 /// Volumes below the root that are told apart; a tree of mounts beyond that is noted no further.
 const MOST_VOLUMES: usize = 1000;
 
+/// A journal of so many bytes is enough for one checkpoint.
+const LONGEST_JOURNAL: u64 = 512 << 20;
+
 /// What to take in.
 #[derive(Debug)]
 pub(crate) enum Feed {
-    /// Entries directly in a directory.
-    Page { dir: RelPath, entries: Vec<Entry> },
-    /// Keys in byte order.
-    Keys { entries: Vec<Entry> },
-    /// A directory will have no more pages.
-    End { dir: RelPath },
-    /// The keys came to their end.
-    KeysEnd,
-    /// A directory could not be read.
-    Unreadable(Problem),
-    /// A snapshot directory was left out.
-    Snapshot(Problem),
-    /// Everything before this is delivered, and this is left to do: write it down.
-    Checkpoint { frontier: Frontier, last_key: Option<bytes::Bytes> },
+    /// Something that was delivered.
+    Step(Step),
+    /// Everything before this is delivered, and `frontier` holds the so many `places` that are left to do: write
+    /// it down.
+    Checkpoint { frontier: File, places: u64, last_key: Option<Bytes> },
     /// Close the part under way and tell all parts.
     Parts(oneshot::Sender<Vec<PathBuf>>),
 }
@@ -52,30 +53,43 @@ pub(crate) struct Gather {
     pub standing: Standing,
     pub problems: ProblemLog,
     writer: EntryWriter,
+    /// `None` while what it holds is taken in.
+    journal: Option<Journal>,
     progress: Arc<Progress>,
     probe: Arc<LatencyProbe>,
     /// Latencies of earlier runs.
     earlier: Latencies,
     traffic: Traffic,
     since: Instant,
-    /// Nanoseconds that the last checkpoint took, for whoever decides when the next is due.
-    pub cost: Arc<AtomicU64>,
+    /// For whoever decides when the next checkpoint is due.
+    pub load: Arc<Load>,
+}
+
+/// What the gatherer tells while it works.
+#[derive(Debug, Default)]
+pub(crate) struct Load {
+    /// Nanoseconds that the last checkpoint took.
+    pub cost: AtomicU64,
+    /// The journal is long enough.
+    pub full: AtomicBool,
 }
 
 impl Gather {
-    /// Takes up `standing`: what is on disk beyond it is removed.
+    /// Takes up `standing` and what the journal holds beyond it; everything else on disk is removed. Blocks.
     pub(crate) fn new(
         draft: Draft,
         standing: Standing,
         progress: Arc<Progress>,
         probe: Arc<LatencyProbe>,
-    ) -> Result<Self, Error> {
+    ) -> Result<(Self, Replayed), Error> {
         let writer = EntryWriter::resume(&draft.entries(), standing.parts.clone())?;
         let problems = draft.problems(standing.problems_bytes)?;
-        progress.start(standing.all.entries());
-        progress.found(standing.all.entries(), standing.all.counts(), standing.unreadable);
-        Ok(Self {
+        let mut journal = Journal::new(draft.journal(standing.generation)?);
+        let mut replayed = Replayed::default();
+        replayed.last_key.clone_from(&standing.last_key);
+        let mut gather = Self {
             earlier: standing.latency.clone(),
+            journal: None,
             draft,
             standing,
             problems,
@@ -84,56 +98,115 @@ impl Gather {
             probe,
             traffic: Traffic::now(),
             since: Instant::now(),
-            cost: Arc::default(),
-        })
+            load: Arc::default(),
+        };
+        journal.replay(|step| {
+            replayed.step(&step);
+            gather.step(step)
+        })?;
+        gather.journal = Some(journal);
+        // The last page is the end of a directory, also where that was not written down any more.
+        for dir in replayed.take_unended() {
+            gather.deliver(Step::End { dir })?;
+        }
+        if std::mem::take(&mut replayed.keys_unended) {
+            gather.deliver(Step::KeysEnd)?;
+        }
+        gather.progress.start(gather.standing.all.entries());
+        gather.show();
+        gather.since = Instant::now();
+        Ok((gather, replayed))
     }
 
     /// Works until nobody feeds any more. Blocks: for a thread of its own.
     pub(crate) fn run(mut self, mut feed: mpsc::Receiver<Feed>) -> Result<Self, Error> {
-        while let Some(order) = feed.blocking_recv() {
+        loop {
+            let order = match feed.try_recv() {
+                Ok(order) => order,
+                Err(TryRecvError::Disconnected) => return Ok(self),
+                Err(TryRecvError::Empty) => {
+                    self.journal().rest()?;
+                    let Some(order) = feed.blocking_recv() else { return Ok(self) };
+                    order
+                }
+            };
             self.take(order)?;
+            if self.journal().due() {
+                self.account()?;
+                self.journal().sync()?;
+            }
         }
-        Ok(self)
     }
 
     fn take(&mut self, order: Feed) -> Result<(), Error> {
         match order {
-            Feed::Page { dir, entries } => {
-                self.standing.all.page(&dir, &entries);
-                self.write(&entries)
-            }
-            Feed::Keys { entries } => {
-                self.standing.all.keys(&entries);
-                self.write(&entries)
-            }
-            Feed::End { dir } => {
-                self.standing.all.directory_done(&dir);
-                self.progress.directory_done();
-                Ok(())
-            }
-            Feed::KeysEnd => {
-                self.standing.all.keys_done();
-                Ok(())
-            }
-            Feed::Unreadable(problem) => {
-                self.standing.unreadable += 1;
-                self.show();
-                self.problems.add(&problem)
-            }
-            Feed::Snapshot(problem) => {
-                self.standing.snapshots += 1;
-                self.problems.add(&problem)
-            }
-            Feed::Checkpoint { frontier, last_key } => {
-                self.standing.set_frontier(frontier);
+            Feed::Step(step) => self.deliver(step),
+            Feed::Checkpoint { frontier, places, last_key } => {
+                self.standing.places = places;
                 self.standing.last_key = last_key;
-                self.checkpoint()
+                self.checkpoint(&frontier)
             }
             Feed::Parts(answer) => {
                 let directory = self.writer.directory().to_owned();
                 let parts = self.writer.checkpoint()?.iter().map(|part| directory.join(&part.name)).collect();
                 // Whoever asked may have been cancelled; then nobody needs the answer.
                 answer.send(parts).ok();
+                Ok(())
+            }
+        }
+    }
+
+    fn journal(&mut self) -> &mut Journal {
+        self.journal.as_mut().expect("it is there when `new` is done")
+    }
+
+    /// Into the journal and into the figures.
+    fn deliver(&mut self, step: Step) -> Result<(), Error> {
+        self.journal().add(&step)?;
+        if self.journal().bytes() > LONGEST_JOURNAL {
+            self.load.full.store(true, Ordering::Relaxed);
+        }
+        self.step(step)
+    }
+
+    fn step(&mut self, step: Step) -> Result<(), Error> {
+        match step {
+            Step::Page { dir, entries, links, next: _ } => {
+                self.standing.all.begin(&dir, links);
+                self.standing.all.page(&dir, &entries);
+                self.write(&entries)
+            }
+            Step::Keys { entries, next: _ } => {
+                self.standing.all.keys(&entries);
+                self.write(&entries)
+            }
+            Step::End { dir } => {
+                self.standing.all.directory_done(&dir);
+                self.progress.directory_done();
+                Ok(())
+            }
+            Step::KeysEnd => {
+                self.standing.all.keys_done();
+                Ok(())
+            }
+            Step::Unreadable(problem) => {
+                self.standing.unreadable += 1;
+                self.standing.all.note(Noted::Unreadable, &problem.path);
+                self.show();
+                self.problems.add(&problem)
+            }
+            Step::Snapshot { problem, newest } => {
+                self.standing.snapshots += 1;
+                self.standing.all.note(Noted::SnapshotDirectory, &problem.path);
+                newest.iter().for_each(|path| self.standing.all.note(Noted::Snapshot, path));
+                self.problems.add(&problem)
+            }
+            Step::Loop(problem) => {
+                self.standing.all.note(Noted::Loop, &problem.path);
+                self.problems.add(&problem)
+            }
+            Step::Ran { ms } => {
+                self.standing.elapsed_ms += ms;
                 Ok(())
             }
         }
@@ -156,6 +229,7 @@ impl Gather {
             return Ok(());
         }
         volumes.push(id.volume);
+        self.standing.all.note(Noted::OtherVolume, &entry.path);
         self.problems.add(&Problem {
             path: entry.path.clone(),
             kind: OTHER_VOLUME.to_owned(),
@@ -171,13 +245,28 @@ impl Gather {
         self.progress.found(all.entries(), all.counts(), self.standing.unreadable);
     }
 
-    fn checkpoint(&mut self) -> Result<(), Error> {
+    fn checkpoint(&mut self, frontier: &File) -> Result<(), Error> {
         let began = Instant::now();
         self.settle()?;
+        let generation = self.standing.generation + 1;
+        let path = self.draft.frontier(generation);
+        frontier.sync_all().map_err(|source| Error::Io { op: "sync", path, source })?;
+        self.standing.generation = generation;
         self.draft.save(&self.standing)?;
+        self.journal().restart(generation)?;
+        self.draft.forget_frontiers_before(generation)?;
         let took = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        self.cost.store(took, Ordering::Relaxed);
+        self.load.cost.store(took, Ordering::Relaxed);
+        self.load.full.store(false, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Counts the time since the last time that this was done.
+    fn account(&mut self) -> Result<(), Error> {
+        let now = Instant::now();
+        let ms = millis(now - self.since);
+        self.since = now;
+        self.deliver(Step::Ran { ms })
     }
 
     /// Brings rows and problems to disk, and the figures about this run up to date.
@@ -187,11 +276,10 @@ impl Gather {
         let mut latency = self.earlier.clone();
         latency.merge(&self.probe.snapshot());
         self.standing.latency = latency;
-        let (traffic, now) = (Traffic::now(), Instant::now());
+        let traffic = Traffic::now();
         traffic.add_since(&self.traffic, &mut self.standing.networks);
         self.traffic = traffic;
-        self.standing.elapsed_ms += millis(now - self.since);
-        self.since = now;
+        self.account()?;
         self.standing.peak_memory = self.standing.peak_memory.max(host::peak_memory());
         Ok(())
     }

@@ -3,7 +3,7 @@
 use crate::Collector;
 use async_trait::async_trait;
 use driver_local::LocalStore;
-use inventory::System;
+use inventory::{Finding, SecondCount, System};
 use model::{Facets, Location};
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 use storage::Source;
@@ -54,5 +54,13 @@ impl Collector for LocalCollector {
         }
         let product = details.get("filesystem").cloned();
         Ok(System { protocol: "local".to_owned(), product, version: None, details })
+    }
+    /// The walk tells all there is to tell.
+    async fn findings(&self) -> storage::Result<Vec<Finding>> {
+        Ok(Vec::new())
+    }
+    /// There is no other way to count but to walk.
+    async fn second_count(&self) -> storage::Result<Option<SecondCount>> {
+        Ok(None)
     }
 }

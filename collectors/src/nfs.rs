@@ -3,7 +3,7 @@
 use crate::Collector;
 use async_trait::async_trait;
 use driver_nfs::NfsStore;
-use inventory::System;
+use inventory::{Finding, SecondCount, System};
 use model::{Facets, Location, RelPath};
 use std::{collections::BTreeMap, sync::Arc};
 use storage::Source;
@@ -70,5 +70,13 @@ impl Collector for NfsCollector {
             details.insert("exports".to_owned(), names.collect::<Vec<_>>().join(" "));
         }
         Ok(System { protocol: "nfs3".to_owned(), product: None, version: None, details })
+    }
+    /// The walk tells all there is to tell.
+    async fn findings(&self) -> storage::Result<Vec<Finding>> {
+        Ok(Vec::new())
+    }
+    /// There is no other way to count but to walk.
+    async fn second_count(&self) -> storage::Result<Option<SecondCount>> {
+        Ok(None)
     }
 }

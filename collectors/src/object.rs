@@ -3,7 +3,7 @@
 use crate::Collector;
 use async_trait::async_trait;
 use driver_s3::S3Store;
-use inventory::System;
+use inventory::{Finding, SecondCount, System};
 use model::{Facets, Location};
 use std::{collections::BTreeMap, sync::Arc};
 use storage::Source;
@@ -52,5 +52,13 @@ impl Collector for ObjectCollector {
             details.insert("endpoint".to_owned(), endpoint.to_owned());
         }
         Ok(System { protocol: "s3".to_owned(), product: reached.server, version: None, details })
+    }
+    /// The walk tells all there is to tell.
+    async fn findings(&self) -> storage::Result<Vec<Finding>> {
+        Ok(Vec::new())
+    }
+    /// There is no other way to count but to walk.
+    async fn second_count(&self) -> storage::Result<Option<SecondCount>> {
+        Ok(None)
     }
 }

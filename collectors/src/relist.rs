@@ -46,8 +46,8 @@ impl Known {
     }
 }
 
-/// Lists `dir`, hands new entries to `deliver`, and returns the directories among them that are to be walked.
-/// `deliver` answers false when nobody wants more.
+/// Lists `dir`, hands new entries to `deliver`, and adds the directories among them that are to be walked to
+/// `children`, those of them too that came before an error. `deliver` answers false when nobody wants more.
 ///
 /// Errors: as the listing's; `Changed` when it lost its place again and again.
 pub(crate) async fn relist(
@@ -55,9 +55,9 @@ pub(crate) async fn relist(
     dir: &RelPath,
     want: Facets,
     mut known: Known,
+    children: &mut Vec<Entry>,
     mut deliver: impl AsyncFnMut(Vec<Entry>) -> bool,
-) -> Result<Vec<RelPath>, Error> {
-    let mut children = Vec::new();
+) -> Result<(), Error> {
     let mut tries = 0;
     'again: loop {
         let mut pages = source.list(dir, ListSpec { recursive: false, want, from: None });
@@ -67,9 +67,9 @@ pub(crate) async fn relist(
                     let mut entries = page.entries;
                     entries.retain(|entry| known.is_new(entry.path.file_name()));
                     let walked = |entry: &&Entry| entry.kind.is_dir() && !snapshots::is_snapshot(entry);
-                    children.extend(entries.iter().filter(walked).map(|entry| entry.path.clone()));
+                    children.extend(entries.iter().filter(walked).cloned());
                     if !deliver(entries).await {
-                        return Ok(children);
+                        return Ok(());
                     }
                 }
                 Err(lost) if lost.kind() == ErrorKind::Changed && tries < TRIES => {
@@ -79,6 +79,6 @@ pub(crate) async fn relist(
                 Err(error) => return Err(error),
             }
         }
-        return Ok(children);
+        return Ok(());
     }
 }

@@ -4,11 +4,11 @@
 mod common;
 
 use common::{NOW, Odd, comparable, discovered, options, planted, rows};
-use inventory::{Inventory, Problem};
+use inventory::{Finding, Inventory, Problem, SecondCount, Weight};
 use longshore_collectors::{Error, discover};
 use model::{Metadata, RelPath};
 use proptest::prelude::*;
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, atomic::Ordering};
 use storage::{ErrorKind, MemoryStore, Node, Target as _, WriteSpec};
 
 fn run<T>(work: impl Future<Output = T>) -> T {
@@ -204,5 +204,86 @@ fn a_second_discovery_replaces_the_first_and_a_fresh_one_forgets_an_interrupted_
         assert_eq!(Inventory::open(out.path()).unwrap().profile("memory-store-x").unwrap(), profile);
         assert_eq!(profile.walk.started_at, "2027-01-15T08:00:00Z");
         assert_eq!(NOW.secs, 1_800_000_000);
+    });
+}
+
+#[test]
+fn a_discovery_killed_at_twenty_moments_lists_hardly_anything_twice() {
+    run(async {
+        let store = MemoryStore::tree().with_page(50);
+        let dirs: Vec<(usize, usize)> = (0..500).map(|n| (n / 3, 99)).collect();
+        let all = planted(&store, &dirs).await;
+        assert_eq!(all.len(), 50_000);
+        let odd = Odd::over(store);
+        let undisturbed = tempfile::tempdir().unwrap();
+        let expected = discovered(&odd, undisturbed.path(), &options(8, 1_000_000)).await.unwrap();
+        let once = odd.pages.swap(0, Ordering::SeqCst);
+
+        let out = tempfile::tempdir().unwrap();
+        let mut rng = 4211_u64;
+        let (mut kills, mut last) = (0, 0);
+        for _ in 0..20 {
+            rng = rng.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            odd.pages_left.store(10 + usize::try_from(rng >> 33).unwrap() % 80, Ordering::SeqCst);
+            let options = options(8, 10_000);
+            let progress = Arc::clone(&options.progress);
+            tokio::select! {
+                done = discovered(&odd, out.path(), &options) => panic!("{done:?}"),
+                () = odd.hung.notified() => kills += 1,
+            }
+            assert!(progress.numbers().inherited >= last, "nothing that was found is found again");
+            last = progress.numbers().inherited;
+        }
+        odd.pages_left.store(usize::MAX, Ordering::SeqCst);
+        let profile = discovered(&odd, out.path(), &options(8, 10_000)).await.unwrap();
+        assert_eq!((kills, profile.walk.resumed), (20, 20));
+        assert_eq!(rows(out.path()), all.into_iter().collect::<Vec<_>>());
+        assert_eq!(comparable(profile), comparable(expected));
+        let pages = odd.pages.load(Ordering::SeqCst);
+        // Per kill: eight listings in flight, what they had sent and nobody had taken.
+        assert!(pages <= once + 20 * 25, "{pages} pages for {once}");
+    });
+}
+
+#[test]
+fn what_the_collector_tells_is_in_the_profile_and_what_it_cannot_tell_too() {
+    run(async {
+        let store = MemoryStore::tree();
+        planted(&store, &[(0, 2)]).await;
+        let quota = Finding::new("quota", Weight::Note, "a quota of 10 holds here");
+        let count = SecondCount { method: "getContentSummary".into(), files: Some(3), ..SecondCount::default() };
+        let mut odd = Odd { findings: Ok(vec![quota.clone()]), second_count: Ok(Some(count)), ..Odd::over(store) };
+        let out = tempfile::tempdir().unwrap();
+        let profile = discovered(&odd, out.path(), &options(2, 1000)).await.unwrap();
+        assert_eq!(profile.findings, [quota]);
+        let [compared] = &profile.second_counts[..] else { panic!("{:?}", profile.second_counts) };
+        assert!(!compared.agrees && compared.difference.contains("1 files more"), "{compared:?}");
+
+        odd.findings = Err(ErrorKind::Denied);
+        odd.second_count = Err(ErrorKind::Timeout);
+        let profile = discovered(&odd, out.path(), &options(2, 1000)).await.unwrap();
+        let told: Vec<_> = profile.findings.iter().map(|finding| (finding.kind.as_str(), &finding.detail)).collect();
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told.iter().all(|(kind, detail)| *kind == "not-told" && detail.contains("could not be told: ")));
+        assert_eq!(profile.second_counts, []);
+    });
+}
+
+#[test]
+fn the_walk_finds_what_it_leaves_out() {
+    run(async {
+        let store = MemoryStore::tree().with_page(1);
+        planted(&store, &[(0, 2), (0, 1)]).await;
+        for path in [".snapshot", ".snapshot/daily.1", ".snapshot/daily.2"] {
+            store.make(&path.into(), Node::Dir, &Metadata::default()).await.unwrap();
+        }
+        let odd = Odd { failing: [(RelPath::from("d1"), ErrorKind::Denied)].into(), ..Odd::over(store) };
+        let out = tempfile::tempdir().unwrap();
+        let profile = discovered(&odd, out.path(), &options(1, 1)).await.unwrap();
+        let of = |kind: &str| profile.findings.iter().find(|finding| finding.kind == kind).unwrap();
+        assert_eq!(of("unreadable").examples, [RelPath::from("d1")]);
+        let snapshots = of("snapshot-directories");
+        assert_eq!(snapshots.count, 1);
+        assert!(snapshots.examples.iter().all(|path| path.starts_with(&".snapshot".into())), "{snapshots:?}");
     });
 }

@@ -38,6 +38,10 @@ pub enum Table {
     Candidates,
     /// Monthly cost of each candidate by component.
     Costs,
+    /// What discovery found that matters to a move, a line for each kind.
+    SystemFindings,
+    /// What was counted in a second way.
+    SecondCounts,
     /// Excluded candidates, a line for each reason.
     Exclusions,
     /// Findings of systems and candidates.
@@ -56,7 +60,7 @@ pub enum Table {
 
 impl Table {
     /// Every table, in the order of the work.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::Sizes,
         Self::AgeModified,
         Self::AgeAccessed,
@@ -68,6 +72,8 @@ impl Table {
         Self::LargestFiles,
         Self::Latency,
         Self::Unreadable,
+        Self::SystemFindings,
+        Self::SecondCounts,
         Self::Candidates,
         Self::Costs,
         Self::Exclusions,
@@ -93,6 +99,8 @@ impl Table {
             Self::LargestFiles => "largest-files",
             Self::Latency => "latency",
             Self::Unreadable => "unreadable",
+            Self::SystemFindings => "system-findings",
+            Self::SecondCounts => "second-counts",
             Self::Candidates => "candidates",
             Self::Costs => "costs",
             Self::Exclusions => "exclusions",
@@ -114,6 +122,8 @@ impl Table {
             Self::LargestFiles => "system,path,size_bytes",
             Self::Latency => "system,operation,count,errors,p50_us,p95_us,p99_us,max_us",
             Self::Unreadable => "system,path,kind,detail",
+            Self::SystemFindings => "system,kind,weight,count,size_bytes,detail,example",
+            Self::SecondCounts => "system,method,files,dirs,size_bytes,agrees,difference",
             Self::Candidates => {
                 "system,rank,service,title,usd_per_month,currency,region,prices_as_of,unverified,transfer_usd,points,\
                  capacity_bytes,throughput_mibps,iops,sizing_basis"
@@ -169,7 +179,9 @@ pub fn render(report: &Report, table: Table) -> String {
         | Table::WidestDirectories
         | Table::LargestFiles
         | Table::Latency
-        | Table::Unreadable => report.profiles.iter().for_each(|profile| discovered(&mut lines, profile, table)),
+        | Table::Unreadable
+        | Table::SystemFindings
+        | Table::SecondCounts => report.profiles.iter().for_each(|profile| discovered(&mut lines, profile, table)),
         Table::Candidates | Table::Costs | Table::Exclusions | Table::Findings => advised(&mut lines, report, table),
         Table::Moves | Table::Preflight | Table::Failures | Table::Differences | Table::Extra => {
             done(&mut lines, report, table);
@@ -279,6 +291,32 @@ fn discovered(lines: &mut Lines, profile: &Profile, table: Table) {
         Table::Unreadable => {
             for problem in &profile.unreadable {
                 lines.add([system(), path(&problem.path), text(&problem.kind), text(&problem.detail)]);
+            }
+        }
+        Table::SystemFindings => {
+            for finding in &profile.findings {
+                lines.add([
+                    system(),
+                    text(&finding.kind),
+                    plain(finding.weight.word()),
+                    plain(finding.count),
+                    maybe(finding.size_bytes),
+                    text(&finding.detail),
+                    finding.examples.first().map_or_else(|| plain(""), path),
+                ]);
+            }
+        }
+        Table::SecondCounts => {
+            for count in &profile.second_counts {
+                lines.add([
+                    system(),
+                    text(&count.count.method),
+                    maybe(count.count.files),
+                    maybe(count.count.dirs),
+                    maybe(count.count.size_bytes),
+                    plain(count.agrees),
+                    text(&count.difference),
+                ]);
             }
         }
         Table::Candidates

@@ -100,6 +100,22 @@ fn discovered(document: &mut Document, profile: &Profile) {
         ["operation", "count:", "errors:", "p50:", "p95:", "p99:", "max:"],
         latency,
     );
+    let counts = profile.second_counts.iter().map(|count| {
+        let agrees = if count.agrees { "yes" } else { "no" };
+        [prose(&count.count.method), agrees.to_owned(), prose(&count.difference)]
+    });
+    document.table("Counted in a second way", ["method", "agrees", "difference"], counts);
+    let findings = profile.findings.iter().map(|finding| {
+        let bytes = finding.size_bytes.map(figures::bytes).unwrap_or_default();
+        let example = finding.examples.first().map(|path| code(&visible::path(path))).unwrap_or_default();
+        let [kind, detail] = [&finding.kind, &finding.detail].map(|text| prose(text));
+        [finding.weight.word().to_owned(), kind, figures::count(finding.count), bytes, detail, example]
+    });
+    document.table(
+        "Findings",
+        ["weight", "what", "count:", "bytes:", "what it means, and what to do", "example"],
+        findings,
+    );
     if profile.unreadable_count > 0 {
         let places = figures::counted(profile.unreadable_count, "place", "places");
         document.heading(3, &format!("{places} could not be read"));

@@ -1,7 +1,7 @@
 //! Sentences that every kind of output shares, so that a screen and a page say the same thing in the same words.
 
 use crate::{figures, visible};
-use inventory::{NameFacts, Profile};
+use inventory::{ComparedCount, NameFacts, Profile};
 use journal::{Answer, Count, MoveResult, PreflightCheck, Tally, Verification};
 use plan::{Candidate, Exclusion, Finding, Move, Reason};
 use std::fmt::Write as _;
@@ -51,6 +51,15 @@ pub(crate) fn walk(profile: &Profile) -> String {
         );
     }
     text
+}
+
+/// What was counted in a second way, in one line.
+pub(crate) fn second_count(count: &ComparedCount) -> String {
+    let method = visible::text(&count.count.method);
+    if count.agrees {
+        return format!("{method}: agrees with the walk");
+    }
+    format!("{method}: differs, {}", visible::text(&count.difference))
 }
 
 /// The counts about names that are not nothing, as (words, count, key of the examples).

@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 use futures::{StreamExt as _, stream::BoxStream};
-use inventory::{Inventory, Profile, System, rows::read_entries};
+use inventory::{Finding, Inventory, Profile, SecondCount, System, rows::read_entries};
 use longshore_collectors::{Collector, DiscoverOptions, Error};
 use model::{Entry, Facets, Location, Metadata, RelPath, Timestamp};
 use std::{
@@ -34,6 +34,13 @@ pub struct Odd {
     pub forgets: Arc<AtomicUsize>,
     /// Directories that answer with an error.
     pub failing: BTreeMap<RelPath, ErrorKind>,
+    /// Pages that were listed.
+    pub pages: Arc<AtomicUsize>,
+    /// Where it says that it is.
+    pub place: Location,
+    /// What it answers as a collector.
+    pub findings: Result<Vec<Finding>, ErrorKind>,
+    pub second_count: Result<Option<SecondCount>, ErrorKind>,
 }
 
 impl Odd {
@@ -44,6 +51,10 @@ impl Odd {
             hung: Arc::default(),
             forgets: Arc::default(),
             failing: BTreeMap::new(),
+            pages: Arc::default(),
+            place: "memory://store/x".parse().unwrap(),
+            findings: Ok(Vec::new()),
+            second_count: Ok(None),
         }
     }
 }
@@ -66,9 +77,11 @@ impl Source for Odd {
             return refused(ErrorKind::Changed);
         }
         let (left, hung) = (Arc::clone(&self.pages_left), Arc::clone(&self.hung));
+        let pages = Arc::clone(&self.pages);
         let hang = move |page| {
-            let (left, hung) = (Arc::clone(&left), Arc::clone(&hung));
+            let (left, hung, pages) = (Arc::clone(&left), Arc::clone(&hung), Arc::clone(&pages));
             async move {
+                pages.fetch_add(1, Ordering::SeqCst);
                 if !take_one(&left) {
                     hung.notify_one();
                     std::future::pending::<()>().await;
@@ -92,8 +105,7 @@ impl Source for Odd {
 #[async_trait]
 impl Collector for Odd {
     fn location(&self) -> &Location {
-        static PLACE: std::sync::LazyLock<Location> = std::sync::LazyLock::new(|| "memory://store/x".parse().unwrap());
-        &PLACE
+        &self.place
     }
     fn source(&self) -> Arc<dyn Source> {
         Arc::new(self.clone())
@@ -103,6 +115,12 @@ impl Collector for Odd {
     }
     async fn identify(&self) -> Result<System> {
         Ok(System { protocol: "memory".into(), ..System::default() })
+    }
+    async fn findings(&self) -> Result<Vec<Finding>> {
+        self.findings.clone().map_err(|kind| StorageError::new(kind, "ask for findings"))
+    }
+    async fn second_count(&self) -> Result<Option<SecondCount>> {
+        self.second_count.clone().map_err(|kind| StorageError::new(kind, "count again"))
     }
 }
 
@@ -163,6 +181,9 @@ pub fn comparable(mut profile: Profile) -> Profile {
     profile.walk.finished_at.clear();
     profile.walk.peak_memory_bytes = None;
     profile.walk.host.networks.clear();
+    profile.walk.host.disks.clear();
     profile.names.examples.retain(|what, _| !what.ends_with("_twins"));
+    let twins = profile.findings.iter_mut().filter(|finding| finding.kind.ends_with("-twins"));
+    twins.for_each(|twins| twins.examples.clear());
     profile
 }

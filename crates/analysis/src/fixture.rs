@@ -54,6 +54,8 @@ pub(crate) fn share(protocol: &str, files: u64, size: u64) -> Profile {
         latency: Vec::new(),
         unreadable: Vec::new(),
         unreadable_count: 0,
+        findings: Vec::new(),
+        second_counts: Vec::new(),
     }
 }
 

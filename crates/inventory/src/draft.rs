@@ -1,6 +1,6 @@
 //! A discovery that is not finished: `<system>/partial/`, invisible to readers until it is published.
 
-use crate::{Error, PROFILE_SCHEMA, Problem, Profile, durable, site::read_problems};
+use crate::{Error, FrameLog, PROFILE_SCHEMA, Problem, Profile, durable, site::read_problems};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -10,11 +10,12 @@ use std::{
 
 /// Schema name of `checkpoint.json`. It changes with every change of what is in it: a checkpoint is taken up
 /// by the version that wrote it.
-pub const CHECKPOINT_SCHEMA: &str = "longshore.checkpoint/v1";
+pub const CHECKPOINT_SCHEMA: &str = "longshore.checkpoint/v2";
 
 /// An unfinished discovery of one system, held exclusively.
 ///
-/// `partial/` holds `entries/`, `problems.ndjson` and `checkpoint.json`. Publishing writes `profile.json`
+/// `partial/` holds `entries/`, `problems.ndjson`, `checkpoint.json`, what is left to do as of that checkpoint
+/// (`frontier-N`), and what was found since (`journal`). Publishing writes `profile.json`
 /// beside them, which is the moment of truth, and then moves all of it one directory up; a crash in the
 /// middle of that is finished by the next [`crate::Inventory::draft`].
 #[derive(Debug)]
@@ -77,6 +78,42 @@ impl Draft {
     pub fn save(&self, state: &impl Serialize) -> Result<(), Error> {
         let checkpoint = Checkpoint { schema: CHECKPOINT_SCHEMA.to_owned(), state };
         durable::replace_json(&self.checkpoint_path(), &checkpoint, false)
+    }
+
+    /// The journal of what was found after the checkpoint of this `generation`; whatever belongs to another one is
+    /// thrown away.
+    pub fn journal(&self, generation: u64) -> Result<FrameLog, Error> {
+        FrameLog::open(&self.partial().join("journal"), generation)
+    }
+
+    /// Where what is left to do at the checkpoint of this `generation` is written down.
+    pub fn frontier(&self, generation: u64) -> PathBuf {
+        self.frontiers()(generation)
+    }
+
+    /// [`Draft::frontier`] for one who has not the draft.
+    pub fn frontiers(&self) -> impl Fn(u64) -> PathBuf + Send + use<> {
+        let partial = self.partial();
+        move |generation| partial.join(format!("frontier-{generation}"))
+    }
+
+    /// Removes what earlier checkpoints than that of this `generation` had left to do.
+    pub fn forget_frontiers_before(&self, generation: u64) -> Result<(), Error> {
+        let partial = self.partial();
+        let list = || -> io::Result<Vec<PathBuf>> {
+            let old = |name: &str| {
+                let number = name.strip_prefix("frontier-").and_then(|number| number.parse::<u64>().ok());
+                number.is_some_and(|number| number < generation)
+            };
+            let mut paths = Vec::new();
+            for entry in fs::read_dir(&partial)? {
+                let entry = entry?;
+                paths.extend(entry.file_name().to_str().is_some_and(old).then(|| entry.path()));
+            }
+            Ok(paths)
+        };
+        let paths = list().map_err(Error::io("list", &partial))?;
+        paths.iter().try_for_each(|path| remove_file(path))
     }
 
     /// Opens `problems.ndjson` and cuts it to the length that the checkpoint knows of.

@@ -15,19 +15,23 @@ mod accumulate;
 mod draft;
 mod durable;
 mod error;
+mod finding;
+mod frames;
 mod latency;
 mod names;
 mod profile;
 pub mod rows;
 mod site;
 
-pub use accumulate::{About, Accumulator};
+pub use accumulate::{About, Accumulator, Noted};
 pub use draft::{CHECKPOINT_SCHEMA, Draft, ProblemLog};
 pub use error::Error;
+pub use finding::{ComparedCount, Finding, MOST_EXAMPLES, SecondCount, Weight};
+pub use frames::FrameLog;
 pub use latency::{HistogramError, Latencies};
 pub use names::extension;
 pub use profile::{
-    AgeBucket, Capacity, Counts, DirectoryUse, FileUse, Group, Groups, Host, MetadataFacts, NameFacts, Network,
+    AgeBucket, Capacity, Counts, DirectoryUse, Disk, FileUse, Group, Groups, Host, MetadataFacts, NameFacts, Network,
     OperationLatency, PROFILE_SCHEMA, Problem, Profile, Shape, SizeBucket, System, Walk,
 };
 pub use site::{INVENTORY_SCHEMA, Inventory, Member};

@@ -1,5 +1,6 @@
 //! `profile.json`: what one system holds, in figures that say how they were got.
 
+use crate::{ComparedCount, Finding, SecondCount};
 use model::{Location, Observed, RelPath};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -50,6 +51,25 @@ pub struct Profile {
     pub unreadable: Vec<Problem>,
     /// How many directories or entries could not be read.
     pub unreadable_count: u64,
+    /// What else was found that matters to whoever moves it, warnings first. Absent in older files.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
+    /// What was counted in a second way, beside what the walk found. Absent in older files.
+    #[serde(default)]
+    pub second_counts: Vec<ComparedCount>,
+}
+
+impl Profile {
+    /// Adds what was found besides the walk; the order stays warnings first.
+    pub fn add_findings(&mut self, findings: impl IntoIterator<Item = Finding>) {
+        self.findings.extend(findings);
+        crate::finding::sort(&mut self.findings);
+    }
+
+    /// Adds a second count, compared with [`Profile::counts`].
+    pub fn add_second_count(&mut self, count: SecondCount) {
+        self.second_counts.push(count.compared(&self.counts));
+    }
 }
 
 /// What serves the location.
@@ -99,6 +119,30 @@ pub struct Host {
     pub memory_bytes: u64,
     /// Network interfaces with bytes received and sent during the walk.
     pub networks: Vec<Network>,
+    /// Its mounted file systems. Absent in older files.
+    #[serde(default)]
+    pub disks: Vec<Disk>,
+}
+
+/// A file system that is mounted on the host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disk {
+    /// Where.
+    pub mount_point: String,
+    /// What the system calls the device, or the server and its export.
+    pub device: String,
+    /// `ext4`, `nfs4`, `NTFS`, …
+    pub file_system: String,
+    /// Bytes it can hold.
+    pub total_bytes: u64,
+    /// Bytes that we could still write.
+    pub available_bytes: u64,
+    /// `ssd`, `hdd`, or `unknown`.
+    pub medium: String,
+    /// Can it be taken out?
+    pub removable: bool,
+    /// Is it mounted read-only?
+    pub read_only: bool,
 }
 
 /// Traffic of one network interface during the walk.
@@ -110,6 +154,9 @@ pub struct Network {
     pub received_bytes: u64,
     /// Bytes sent.
     pub sent_bytes: u64,
+    /// Speed of its link in Mbit/s, where the system tells. Absent in older files.
+    #[serde(default)]
+    pub link_mbps: Option<u64>,
 }
 
 /// Size of the volume (`FSSTAT`, `statvfs`).
@@ -352,6 +399,11 @@ pub(crate) mod tests {
         let profile = empty(&"s3://bucket".parse().unwrap());
         let mut value = serde_json::to_value(&profile).unwrap();
         value["added_later"] = 1.into();
+        assert_eq!(serde_json::from_value::<Profile>(value.clone()).unwrap(), profile);
+        // Fields that files of earlier versions have not.
+        for field in ["findings", "second_counts"] {
+            value.as_object_mut().unwrap().remove(field).unwrap();
+        }
         assert_eq!(serde_json::from_value::<Profile>(value).unwrap(), profile);
     }
 }

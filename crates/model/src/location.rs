@@ -96,10 +96,22 @@ impl Location {
         self.port = Some(port);
         self
     }
+    /// The same location for a user.
+    #[must_use]
+    pub fn with_user(mut self, user: &str) -> Self {
+        self.user = Some(user.to_owned());
+        self
+    }
     /// The same location with a parameter.
     #[must_use]
     pub fn with_param(mut self, key: &str, value: &str) -> Self {
         self.query.insert(key.to_owned(), value.to_owned());
+        self
+    }
+    /// The same location without some parameters.
+    #[must_use]
+    pub fn without_params(mut self, keys: &[&str]) -> Self {
+        self.query.retain(|key, _| !keys.contains(&key.as_str()));
         self
     }
     /// The same location one directory further down.

@@ -24,7 +24,10 @@ pub use source::{Body, Cursor, ListSpec, Page, ReadSpec, Reading, Source, Usage,
 pub use target::{Abandoned, Node, Published, Receipt, ResumeToken, Target, Upload, WriteSpec};
 
 pub use memory::MemoryStore;
-pub use wrap::{Deadline, Deadlines, FaultPlan, Faulty, Limited, Limits, RetryPolicy, Retrying, Timed};
+pub use wrap::{
+    Considerate, Deadline, Deadlines, FaultPlan, Faulty, Gate, Limited, Limits, Patience, RetryPolicy, Retrying, Timed,
+    Windowed, Windows,
+};
 
 /// What a door answers.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

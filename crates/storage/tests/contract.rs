@@ -1,8 +1,8 @@
 //! The store in memory, and every wrapper over it, keep the contract.
 
 use longshore_storage::{
-    Deadline, Deadlines, FaultPlan, Faulty, Limited, Limits, MemoryStore, NoProbe, RetryPolicy, Retrying, Target,
-    Timed,
+    Considerate, Deadline, Deadlines, FaultPlan, Faulty, Limited, Limits, MemoryStore, NoProbe, Patience, RetryPolicy,
+    Retrying, Target, Timed,
     contract::{NoSubject, Subject, Suite},
     wrap::{Door, Fault},
 };
@@ -11,12 +11,16 @@ use std::{num::NonZeroUsize, process::ExitCode, sync::Arc};
 type Wrap = fn(Arc<dyn Target>) -> Arc<dyn Target>;
 
 fn main() -> ExitCode {
-    let wraps: [(&str, Wrap); 7] = [
+    let wraps: [(&str, Wrap); 8] = [
         ("plain", |store| store),
         ("retrying", |store| Arc::new(Retrying::new(store, RetryPolicy::default(), 1))),
         ("limited", |store| {
             let in_flight = NonZeroUsize::new(4).expect("4 is not 0");
             Arc::new(Limited::new(store, &Limits { in_flight, bytes_per_second: None, requests_per_second: None }))
+        }),
+        ("considerate", |store| {
+            let in_flight = NonZeroUsize::new(4).expect("4 is not 0");
+            Arc::new(Considerate::new(store, Patience::new(in_flight)))
         }),
         ("deadline", |store| Arc::new(Deadline::new(store, Deadlines::default()))),
         ("timed", |store| Arc::new(Timed::new(store, Arc::new(NoProbe)))),

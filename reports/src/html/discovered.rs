@@ -15,6 +15,8 @@ use inventory::{AgeBucket, DirectoryUse, Groups, Profile, SizeBucket};
 const ROWS: usize = 12;
 /// Things that could not be read, named one by one.
 const PROBLEMS: usize = 50;
+/// Paths that show what a finding is about.
+const EXAMPLES: usize = 3;
 
 /// Writes the body of the section about one system; `id` is unique in the page.
 pub(super) fn write(page: &mut Page, id: &str, profile: &Profile) {
@@ -36,6 +38,7 @@ pub(super) fn write(page: &mut Page, id: &str, profile: &Profile) {
     }
     names(page, profile);
     latency(page, id, profile);
+    findings(page, profile);
     unreadable(page, profile);
 }
 
@@ -388,6 +391,47 @@ fn latency(page: &mut Page, id: &str, profile: &Profile) {
             std::iter::once(Cell::Row(Label::Words(op.op.clone()))).chain(times).chain(counts).collect()
         });
         Table { caption: "Latency by operation", headings: &headings, rows: rows.collect(), total: None }.write(page);
+    });
+}
+
+fn findings(page: &mut Page, profile: &Profile) {
+    if !profile.second_counts.is_empty() {
+        parts::block(page, "Counted in a second way", None, |page| {
+            page.element("ul", &[("class", "items")], |page| {
+                for count in &profile.second_counts {
+                    page.words("li", &[], wording::second_count(count));
+                }
+            });
+        });
+    }
+    if profile.findings.is_empty() {
+        return;
+    }
+    parts::block(page, "Findings", None, |page| {
+        let headings = [
+            ("what", false),
+            ("weight", false),
+            ("count", true),
+            ("bytes", true),
+            ("what it means, and what to do", false),
+        ];
+        let rows = profile.findings.iter().map(|finding| {
+            let examples = finding.examples.iter().take(EXAMPLES).map(visible::path).collect::<Vec<_>>().join(", ");
+            let detail = match examples.as_str() {
+                "" => finding.detail.clone(),
+                examples => format!("{} (for example {examples})", finding.detail),
+            };
+            vec![
+                Cell::Row(Label::Words(finding.kind.clone())),
+                Cell::Words(finding.weight.word().to_owned()),
+                Cell::Number(figures::count(finding.count)),
+                Cell::Number(finding.size_bytes.map(figures::bytes).unwrap_or_default()),
+                Cell::Words(detail),
+            ]
+        });
+        let table =
+            Table { caption: "Findings of this system", headings: &headings, rows: rows.collect(), total: None };
+        table.write(page);
     });
 }
 

@@ -13,6 +13,8 @@ const BAR: u32 = 18;
 const ROWS: usize = 10;
 /// Lines of things that could not be read.
 const PROBLEMS: usize = 10;
+/// Paths that show what a finding is about.
+const EXAMPLES: usize = 3;
 
 /// Writes everything about one system.
 pub(super) fn write(sheet: &mut Sheet, profile: &Profile) {
@@ -31,6 +33,7 @@ pub(super) fn write(sheet: &mut Sheet, profile: &Profile) {
     shape(sheet, &profile.shape);
     names(sheet, &profile.names);
     latency(sheet, profile);
+    findings(sheet, profile);
     unreadable(sheet, profile);
 }
 
@@ -251,6 +254,36 @@ fn latency(sheet: &mut Sheet, profile: &Profile) {
             ]
         }),
     );
+}
+
+fn findings(sheet: &mut Sheet, profile: &Profile) {
+    if !profile.second_counts.is_empty() {
+        sheet.heading("Counted in a second way");
+        for count in &profile.second_counts {
+            sheet.item(if count.agrees { "  ok" } else { "   !" }, &wording::second_count(count));
+        }
+    }
+    if profile.findings.is_empty() {
+        return;
+    }
+    sheet.heading("Findings");
+    let rows = profile.findings.iter().map(|finding| {
+        vec![
+            finding.weight.word().to_owned(),
+            visible::text(&finding.kind),
+            figures::count(finding.count),
+            finding.size_bytes.map(figures::bytes).unwrap_or_default(),
+        ]
+    });
+    let columns = [Column::Fixed("weight"), Column::Text("what"), Column::Figure("count"), Column::Figure("bytes")];
+    sheet.table(&columns, rows);
+    sheet.heading("What they mean, and what to do");
+    for finding in &profile.findings {
+        sheet.item("  -", &format!("{}: {}", visible::text(&finding.kind), visible::text(&finding.detail)));
+        for path in finding.examples.iter().take(EXAMPLES) {
+            sheet.verbatim(&format!("      {}", visible::path(path)));
+        }
+    }
 }
 
 fn unreadable(sheet: &mut Sheet, profile: &Profile) {

@@ -2,8 +2,9 @@
 //! failures, differences. Made up, and the same at every call.
 
 use inventory::{
-    AgeBucket, Capacity, Counts, DirectoryUse, FileUse, Group, Groups, Host, MetadataFacts, NameFacts, Network,
-    OperationLatency, PROFILE_SCHEMA, Problem, Profile, Shape, SizeBucket, System, Walk,
+    AgeBucket, Capacity, ComparedCount, Counts, DirectoryUse, FileUse, Finding as SystemFinding, Group, Groups, Host,
+    MetadataFacts, NameFacts, Network, OperationLatency, PROFILE_SCHEMA, Problem, Profile, SecondCount, Shape,
+    SizeBucket, System, Walk, Weight,
 };
 use journal::{
     Answer, Count, Difference, ItemProblem, MoveResult, Outcome, PreflightCheck, RUN_SCHEMA, RunResult, Tally,
@@ -147,7 +148,13 @@ pub fn profile() -> Profile {
                 os: "Debian GNU/Linux 12".into(),
                 cores: 8,
                 memory_bytes: 32 << 30,
-                networks: vec![Network { name: "eth0".into(), received_bytes: 412 << 20, sent_bytes: 51 << 20 }],
+                networks: vec![Network {
+                    name: "eth0".into(),
+                    received_bytes: 412 << 20,
+                    sent_bytes: 51 << 20,
+                    link_mbps: Some(10_000),
+                }],
+                disks: vec![],
             },
         },
         capacity: Some(Capacity {
@@ -262,6 +269,40 @@ pub fn profile() -> Profile {
         ],
         unreadable: vec![unreadable("home/carla/.ssh"), unreadable("home/<i>dave</i>/private")],
         unreadable_count: 12,
+        findings: vec![
+            SystemFinding::new(
+                "hidden-entries",
+                Weight::Warning,
+                "2 subdirectories are missing: the server hides names",
+            )
+            .counted(1)
+            .with_examples([hostile.clone()]),
+            SystemFinding::new(
+                "offline-files",
+                Weight::Warning,
+                "content on tape: recall it in batches, =before a move",
+            )
+            .counted(1_204)
+            .sized(4_100_000_000_000)
+            .with_examples(["archive/2009/a.tar".into(), "archive/2009/<b>.tar".into()]),
+            SystemFinding::new("not-told", Weight::Note, "the second count could not be told: permission denied"),
+        ],
+        second_counts: vec![
+            ComparedCount {
+                count: SecondCount { method: "link counts".into(), dirs: Some(104_822), ..SecondCount::default() },
+                agrees: true,
+                difference: String::new(),
+            },
+            ComparedCount {
+                count: SecondCount {
+                    method: "getContentSummary".into(),
+                    files: Some(1_189_348),
+                    ..SecondCount::default()
+                },
+                agrees: false,
+                difference: "2 files more than the walk found (1189348 against 1189346)".into(),
+            },
+        ],
     }
 }
 
@@ -286,6 +327,8 @@ pub fn empty_profile() -> Profile {
         latency: vec![],
         unreadable: vec![],
         unreadable_count: 0,
+        findings: vec![],
+        second_counts: vec![],
         ..profile()
     }
 }

@@ -7,20 +7,25 @@
 mod ages;
 mod groups;
 mod largest;
+mod links;
 mod name_counts;
+mod notes;
 mod pairs;
 mod siblings;
 mod sums;
 
 use crate::{
-    Capacity, Counts, DirectoryUse, FileUse, MetadataFacts, OperationLatency, PROFILE_SCHEMA, Problem, Profile, Shape,
-    System, Walk, names,
+    Capacity, Counts, DirectoryUse, FileUse, MetadataFacts, OperationLatency, PROFILE_SCHEMA, Problem, Profile,
+    SecondCount, Shape, System, Walk, names,
 };
 use ages::Ages;
 use groups::Bag;
 use largest::Largest;
+use links::LinkCounts;
 use model::{Acl, Entry, Facets, Kind, Location, Principal, RelPath, Special, Timestamp};
 use name_counts::NameCounts;
+pub use notes::Noted;
+use notes::{HIDDEN, Notes};
 use serde::{Deserialize, Serialize};
 use siblings::OpenDirectories;
 use std::collections::BTreeMap;
@@ -64,6 +69,10 @@ pub struct Accumulator {
     xattrs: u64,
     streams: u64,
     doubtful_times: u64,
+    notes: Notes,
+    /// Inodes with several names, each name counting its share.
+    link_groups: Shares,
+    links: LinkCounts,
     open: OpenDirectories,
     /// Prefixes that contain the last key of a recursive listing, outermost first.
     prefixes: Vec<RelPath>,
@@ -116,6 +125,9 @@ impl Accumulator {
             xattrs: 0,
             streams: 0,
             doubtful_times: 0,
+            notes: Notes::default(),
+            link_groups: Shares::default(),
+            links: LinkCounts::default(),
             open: OpenDirectories::default(),
             prefixes: Vec::new(),
         }
@@ -137,8 +149,21 @@ impl Accumulator {
             let bytes = if entry.kind.is_file() { entry.stamp.size } else { 0 };
             self.sibling(dir, &entry.path, entry.path.file_name(), bytes, false);
         }
-        if entries.is_empty() {
-            self.open.touch(dir);
+        let subdirectories = entries.iter().filter(|entry| entry.kind.is_dir()).count();
+        self.open.subdirectories(dir, u64::try_from(subdirectories).expect("a page is far smaller"));
+    }
+
+    /// A directory is listed whose inode has so many names, as the directory that holds it told.
+    pub fn begin(&mut self, dir: &RelPath, links: Option<u32>) {
+        self.open.linked(dir, links);
+    }
+
+    /// Something that the walk met besides entries.
+    pub fn note(&mut self, what: Noted, path: &RelPath) {
+        self.notes.noted(what, path);
+        if what == Noted::Unreadable {
+            self.links.unlisted();
+            self.open.cut(path);
         }
     }
 
@@ -151,6 +176,10 @@ impl Accumulator {
         self.widest.offer(done.entries, done.bytes, dir);
         let width = usize::try_from(u64::BITS - done.entries.leading_zeros()).expect("64 fits");
         count_at(&mut self.directories_by_width, width);
+        // One that was cut off counted when it was.
+        if !done.cut && self.links.add(done.links, done.subdirectories) {
+            self.notes.add(HIDDEN, dir, 0);
+        }
     }
 
     /// Is this directory open: some of its entries were added, and its end was not?
@@ -214,9 +243,14 @@ impl Accumulator {
         let twins = self.open.add(dir, name, bytes, prefix);
         if twins.case {
             self.names.example("case_twins", path);
+            self.notes.add("case-twins", path, 0);
         }
         if twins.normal_form {
             self.names.example("normal_form_twins", path);
+            self.notes.add("normal-form-twins", path, 0);
+        }
+        if twins.given_up {
+            self.notes.add("twins-not-searched", dir, 0);
         }
     }
 
@@ -226,6 +260,9 @@ impl Accumulator {
         let name = entry.path.file_name();
         self.name(&entry.path, name);
         self.longest(&entry.path);
+        let size = if entry.kind.is_file() { entry.stamp.size } else { 0 };
+        self.notes.lengths(&entry.path, size, LONGEST_KEY);
+        self.notes.entry(entry, is_sparse(entry));
         self.metadata(entry);
         let owner = entry.meta.as_deref().and_then(|meta| meta.posix.as_ref()).map(|posix| &posix.owner);
         match &entry.kind {
@@ -255,9 +292,12 @@ impl Accumulator {
         counts.empty_files += u64::from(size == 0);
         let links = entry.nlink.unwrap_or(1).max(1);
         counts.hard_linked_names += u64::from(links > 1);
+        counts.sparse_files += u64::from(is_sparse(entry));
+        if links > 1 {
+            self.link_groups.add(1, links);
+        }
         self.max_links = self.max_links.max(links);
         if let Some(allocated) = entry.allocated {
-            counts.sparse_files += u64::from(size >= SPARSE_FROM && allocated < size / 2);
             self.allocated.get_or_insert_default().add(allocated, links);
         }
         self.sizes.add(size);
@@ -313,7 +353,10 @@ impl Accumulator {
         }
         let times = [entry.stamp.mtime, meta.and_then(|meta| meta.mtime), meta.and_then(|meta| meta.atime)];
         let doubtful = |time: Timestamp| time.secs < 0 || time.secs > LAST_SIGNED_SECOND;
-        self.doubtful_times += u64::from(entry.kind.is_file() && times.into_iter().flatten().any(doubtful));
+        if entry.kind.is_file() && times.into_iter().flatten().any(doubtful) {
+            self.doubtful_times += 1;
+            self.notes.add("doubtful-times", &entry.path, entry.stamp.size);
+        }
         let Some(meta) = meta else { return };
         if let (Some(posix), true) = (&meta.posix, entry.kind.is_file()) {
             self.setuid_or_setgid += u64::from(posix.mode & 0o6000 != 0);
@@ -362,6 +405,9 @@ impl Accumulator {
         self.xattrs += other.xattrs;
         self.streams += other.streams;
         self.doubtful_times += other.doubtful_times;
+        self.notes.merge(other.notes);
+        self.link_groups.merge(other.link_groups);
+        self.links.merge(&other.links);
         self.open.merge(other.open);
     }
 
@@ -370,6 +416,15 @@ impl Accumulator {
         for dir in self.open.paths() {
             self.directory_done(&dir);
         }
+        let twins = [self.names.case_twins, self.names.normal_form_twins];
+        let findings = self.notes.into_findings(self.link_groups.total(), twins, &self.links);
+        let second_counts: Vec<_> = self
+            .links
+            .directories()
+            .map(|dirs| SecondCount { method: "link counts".to_owned(), dirs: Some(dirs), ..SecondCount::default() })
+            .map(|count| count.compared(&self.counts))
+            .into_iter()
+            .collect();
         let counted = |facet: Facets, count: u64| about.told.has(facet).then_some(count);
         let acl_facets = Facets::POSIX_ACL.and(Facets::NFS4_ACL).and(Facets::NTFS_SD);
         let owners = self.by_owner.distinct();
@@ -419,8 +474,16 @@ impl Accumulator {
             latency: about.latency,
             unreadable: about.unreadable,
             unreadable_count: about.unreadable_count,
+            findings,
+            second_counts,
         }
     }
+}
+
+fn is_sparse(entry: &Entry) -> bool {
+    let size = entry.stamp.size;
+    let holes = |allocated: u64| size >= SPARSE_FROM && allocated < size / 2;
+    entry.kind.is_file() && entry.allocated.is_some_and(holes)
 }
 
 fn acl_word(acl: &Acl) -> &'static str {

@@ -29,6 +29,12 @@ struct OpenDirectory {
     by_normal_form: Keys,
     /// There was no room for the keys of its names.
     unsearched: bool,
+    /// Directories among its entries.
+    subdirectories: u64,
+    /// How many names its inode has, where its parent told.
+    links: Option<u32>,
+    /// It could not be listed to its end.
+    cut: bool,
 }
 
 /// Keys of names, and how often one came again.
@@ -43,6 +49,8 @@ struct Keys {
 pub(super) struct Twins {
     pub case: bool,
     pub normal_form: bool,
+    /// From this name on, the directory is not searched.
+    pub given_up: bool,
 }
 
 /// What is known of a directory when it is complete.
@@ -52,12 +60,29 @@ pub(super) struct Complete {
     pub bytes: u64,
     pub case_twins: u64,
     pub normal_twins: u64,
+    pub subdirectories: u64,
+    pub links: Option<u32>,
+    pub cut: bool,
 }
 
 impl OpenDirectories {
     /// Opens a directory that may have no entries.
     pub(super) fn touch(&mut self, dir: &RelPath) {
         self.of(dir);
+    }
+    /// Opens a directory whose inode has so many names.
+    pub(super) fn linked(&mut self, dir: &RelPath, links: Option<u32>) {
+        self.of(dir).links = links;
+    }
+    /// Directories among the entries of an open one.
+    pub(super) fn subdirectories(&mut self, dir: &RelPath, more: u64) {
+        self.of(dir).subdirectories += more;
+    }
+    /// An open directory cannot be listed further.
+    pub(super) fn cut(&mut self, dir: &RelPath) {
+        if let Some(directory) = self.open.get_mut(dir.as_bytes()) {
+            directory.cut = true;
+        }
     }
     pub(super) fn contains(&self, dir: &RelPath) -> bool {
         self.open.contains_key(dir.as_bytes())
@@ -80,14 +105,14 @@ impl OpenDirectories {
             directory.unsearched = true;
             let freed = directory.by_case.take() + directory.by_normal_form.take();
             self.keys -= freed;
-            return Twins::default();
+            return Twins { given_up: true, ..Twins::default() };
         }
         // A key is 64 bits of a hash, so a bit turned over makes another set of keys.
         let kind = u64::from(prefix);
         let case = directory.by_case.add(names::case_key(name) ^ kind);
         let normal_form = names::normal_key(name).map(|key| directory.by_normal_form.add(key ^ kind));
         self.keys += usize::from(!case) + usize::from(normal_form == Some(false));
-        Twins { case, normal_form: normal_form.unwrap_or(false) }
+        Twins { case, normal_form: normal_form.unwrap_or(false), given_up: false }
     }
 
     pub(super) fn close(&mut self, dir: &RelPath) -> Complete {
@@ -98,6 +123,9 @@ impl OpenDirectories {
             bytes: directory.bytes,
             case_twins: directory.by_case.twins(),
             normal_twins: directory.by_normal_form.twins(),
+            subdirectories: directory.subdirectories,
+            links: directory.links,
+            cut: directory.cut,
         }
     }
 
@@ -107,6 +135,9 @@ impl OpenDirectories {
             ours.entries += theirs.entries;
             ours.bytes = ours.bytes.saturating_add(theirs.bytes);
             ours.unsearched |= theirs.unsearched;
+            ours.subdirectories += theirs.subdirectories;
+            ours.links = ours.links.or(theirs.links);
+            ours.cut |= theirs.cut;
             self.keys -= ours.by_case.seen.len() + ours.by_normal_form.seen.len();
             if ours.unsearched || self.keys >= MOST_KEYS {
                 ours.unsearched = true;
@@ -185,9 +216,11 @@ mod tests {
         let small = RelPath::from("small");
         open.add(&small, b"A", 1, false);
         let dir = RelPath::from("huge");
+        let mut given_up = 0;
         for n in 0..MOST_KEYS + 10 {
-            open.add(&dir, format!("{n}").as_bytes(), 1, false);
+            given_up += u32::from(open.add(&dir, format!("{n}").as_bytes(), 1, false).given_up);
         }
+        assert_eq!(given_up, 1, "it is said once");
         assert!(open.keys < 10, "the keys of the huge directory were given back: {}", open.keys);
         assert!(open.add(&small, b"a", 1, false).case, "others are still searched");
         let complete = open.close(&dir);

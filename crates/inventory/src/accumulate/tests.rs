@@ -95,6 +95,11 @@ fn comparable(accumulator: Accumulator) -> Profile {
     let mut profile = profile(accumulator);
     profile.names.examples.retain(|what, _| !what.ends_with("_twins"));
     profile
+        .findings
+        .iter_mut()
+        .filter(|finding| finding.kind.ends_with("-twins"))
+        .for_each(|twins| twins.examples.clear());
+    profile
 }
 
 fn gathered(pages: &[(RelPath, Vec<Entry>)]) -> Accumulator {
@@ -219,4 +224,91 @@ fn prefixes_of_keys_have_a_shape_and_names_but_are_not_counted() {
     assert_eq!(root.entries, 3, "a, a/ and m");
     assert_eq!(profile.largest_directories[0].path, "m".into());
     assert_eq!(profile.largest_directories[0].size_bytes, 48);
+}
+
+#[test]
+fn what_matters_to_a_move_is_found_with_its_bytes_and_examples() {
+    let with = |path: &str, size, change: &dyn Fn(&mut Entry)| {
+        let mut entry = file(path, size);
+        entry.meta = Some(Box::new(Metadata::default()));
+        change(&mut entry);
+        entry
+    };
+    fn bits(bits: u32) -> impl Fn(&mut Entry) {
+        move |entry| entry.meta.as_mut().unwrap().ntfs_attributes = Some(bits)
+    }
+    let long = "n".repeat(300);
+    let entries = [
+        with("tape", 100, &bits(0x1000)),
+        with("cloud", 50, &bits(0x40_0400)),
+        with("efs", 7, &bits(0x4000)),
+        with("squeezed", 9, &bits(0x800)),
+        with("stream", 3, &|entry| entry.meta.as_mut().unwrap().streams = vec!["x".into()]),
+        with("acl", 2, &|entry| entry.meta.as_mut().unwrap().acl = Some(Acl::Nfs4("x".into()))),
+        with("old", 1, &|entry| entry.stamp.mtime = Some(Timestamp { secs: -1, nanos: 0 })),
+        with("holes", 1 << 20, &|entry| entry.allocated = Some(0)),
+        with("one", 5, &|entry| entry.nlink = Some(2)),
+        with("two", 5, &|entry| entry.nlink = Some(2)),
+        with(&long, 4, &|_| ()),
+        with("readme", 0, &|_| ()),
+        with("README", 0, &|_| ()),
+        Entry::new("pipe".into(), Kind::Special(Special::Fifo), Stamp::default()),
+    ];
+    let mut accumulator = Accumulator::new(NOW);
+    accumulator.page(&RelPath::ROOT, &entries);
+    accumulator.directory_done(&RelPath::ROOT);
+    accumulator.note(Noted::Unreadable, &"locked".into());
+    accumulator.note(Noted::Loop, &"a/loop".into());
+    accumulator.note(Noted::SnapshotDirectory, &".snapshot".into());
+    accumulator.note(Noted::Snapshot, &".snapshot/hourly.0".into());
+    let profile = profile(accumulator);
+    let found: Vec<_> = profile.findings.iter().map(|one| (one.kind.as_str(), one.count, one.size_bytes)).collect();
+    assert_eq!(
+        found,
+        [
+            ("alternate-streams", 1, Some(3)),
+            ("case-twins", 2, None),
+            ("encrypted-files", 1, Some(7)),
+            ("long-names", 1, Some(4)),
+            ("loops", 1, None),
+            ("offline-files", 2, Some(150)),
+            ("reparse-points", 1, Some(50)),
+            ("unreadable", 1, None),
+            ("compressed-files", 1, Some(9)),
+            ("doubtful-times", 1, Some(1)),
+            ("hard-links", 2, Some(10)),
+            ("nfs4-acls", 1, Some(2)),
+            ("snapshot-directories", 1, None),
+            ("sparse-files", 1, Some(1 << 20)),
+            ("special-files", 1, None),
+        ]
+    );
+    let of = |kind: &str| profile.findings.iter().find(|finding| finding.kind == kind).unwrap();
+    assert_eq!(of("offline-files").examples, [RelPath::from("cloud"), "tape".into()]);
+    assert!(of("hard-links").detail.contains("belong to 1 inodes"), "{}", of("hard-links").detail);
+    assert_eq!(of("snapshot-directories").examples, [RelPath::from(".snapshot/hourly.0")]);
+}
+
+#[test]
+fn a_directory_that_hides_entries_is_found_by_its_links() {
+    let mut accumulator = Accumulator::new(NOW);
+    let names = ["a", "b", "c", "d", "e"];
+    accumulator.begin(&RelPath::ROOT, Some(7));
+    accumulator.page(&RelPath::ROOT, &names.map(dir));
+    accumulator.directory_done(&RelPath::ROOT);
+    for name in names {
+        let path = RelPath::from(name);
+        accumulator.begin(&path, Some(if name == "c" { 5 } else { 3 }));
+        accumulator.page(&path, &[dir(path.join(b"x"))]);
+        accumulator.directory_done(&path);
+        accumulator.begin(&path.join(b"x"), Some(2));
+        accumulator.page(&path.join(b"x"), &[]);
+        accumulator.directory_done(&path.join(b"x"));
+    }
+    let profile = profile(accumulator);
+    let [hidden] = &profile.findings[..] else { panic!("{:?}", profile.findings) };
+    assert_eq!((hidden.kind.as_str(), hidden.count, &hidden.examples[..]), ("hidden-entries", 1, &["c".into()][..]));
+    assert!(hidden.detail.starts_with("2 subdirectories are missing"), "{}", hidden.detail);
+    let [links] = &profile.second_counts[..] else { panic!("{:?}", profile.second_counts) };
+    assert_eq!((links.count.method.as_str(), links.count.dirs, links.agrees), ("link counts", Some(12), false));
 }

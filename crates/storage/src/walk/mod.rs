@@ -10,6 +10,9 @@
 //! were not delivered.
 
 mod pending;
+mod place;
+
+pub use place::{Line, Place};
 
 use crate::{Cursor, Error, ErrorKind, ListSpec, Page, Reach, Result, Source};
 use futures::{FutureExt as _, Stream, StreamExt as _};
@@ -19,17 +22,23 @@ use std::{
     any::Any,
     borrow::Cow,
     collections::{BTreeMap, VecDeque},
-    fmt,
+    fmt, io,
     num::NonZeroUsize,
     panic::AssertUnwindSafe,
     sync::Arc,
 };
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{
+    sync::mpsc,
+    task::{AbortHandle, JoinSet},
+};
 
 /// Directories that are still to be listed and kept in memory; more go to a temporary file.
 const IN_MEMORY: usize = 100_000;
 /// How often one directory is listed from its beginning again before it counts as unreadable.
 const RESTARTS: u32 = 3;
+/// The reason of [`WalkEvent::Skipped`] for a directory that is one of those that hold it, by a bind mount or
+/// a junction: below it, everything would come again without end.
+pub const LOOP: &str = "it is one of the directories that hold it";
 
 /// Tells for a directory why it is left out; `None` to walk it.
 pub type Exclude = Arc<dyn Fn(&Entry) -> Option<Cow<'static, str>> + Send + Sync>;
@@ -37,7 +46,8 @@ pub type Exclude = Arc<dyn Fn(&Entry) -> Option<Cow<'static, str>> + Send + Sync
 /// What to walk, and how.
 #[derive(Clone)]
 pub struct WalkSpec {
-    /// Where to start, or where an earlier walk stopped: its [`Walk::frontier`].
+    /// Where to start, or where an earlier walk stopped: its [`Walk::frontier`]. Very many are better given one
+    /// by one to [`Walk::push`].
     pub roots: Vec<(RelPath, Option<Cursor>)>,
     /// Listings in flight together. A store with `recursive_list` has one for each root.
     pub concurrency: NonZeroUsize,
@@ -100,11 +110,12 @@ pub enum WalkEvent {
         /// Why.
         error: Error,
     },
-    /// A directory was left out because [`WalkSpec::exclude`] said so. Comes before the page that holds it.
+    /// A directory was left out because [`WalkSpec::exclude`] said so, or because it is a [`LOOP`]. Comes before
+    /// the page that holds it.
     Skipped {
         /// The directory.
         dir: RelPath,
-        /// The reason that `exclude` gave.
+        /// The reason that `exclude` gave, or [`LOOP`].
         reason: Cow<'static, str>,
     },
     /// The server no longer knew the place where the listing was to go on, so the directory is listed from
@@ -131,12 +142,14 @@ pub struct Walk {
     receiver: mpsc::Receiver<(u64, Step)>,
     /// Steps that arrived and are next to be delivered.
     ready: VecDeque<(u64, Step)>,
+    /// Of the event delivered last.
+    place: Option<Place>,
 }
 
 /// A directory that is being listed, as the consumer knows it.
 struct Active {
-    dir: RelPath,
-    cursor: Option<Cursor>,
+    place: Place,
+    task: AbortHandle,
     entries: u64,
     /// Its last page was delivered; only `Done` is left to say.
     complete: bool,
@@ -157,7 +170,7 @@ pub fn walk(source: Arc<dyn Source>, spec: WalkSpec) -> Walk {
     let concurrency = spec.concurrency.get();
     let (sender, receiver) = mpsc::channel(concurrency);
     let mut pending = Pending::new(spec.pending_in_memory);
-    pending.push_all(spec.roots);
+    pending.push_all(spec.roots.into_iter().map(|(dir, cursor)| Place::new(dir, cursor)).collect());
     Walk {
         source,
         want: spec.want,
@@ -171,6 +184,7 @@ pub fn walk(source: Arc<dyn Source>, spec: WalkSpec) -> Walk {
         sender,
         receiver,
         ready: VecDeque::new(),
+        place: None,
     }
 }
 
@@ -192,9 +206,9 @@ impl Walk {
                 return Ok(None);
             }
             let (id, step) = self.receiver.recv().await.expect("the walk holds a sender itself");
-            if let (Step::Page(page), Some(exclude), false) = (&step, &self.exclude, self.recursive) {
+            if let (Step::Page(page), Some(active), false) = (&step, self.active.get(&id), self.recursive) {
                 for dir in page.entries.iter().filter(|entry| entry.kind.is_dir()) {
-                    if let Some(reason) = exclude(dir) {
+                    if let Some(reason) = self.left_out(dir, &active.place.line) {
                         self.ready.push_back((id, Step::Skipped { dir: dir.path.clone(), reason }));
                     }
                 }
@@ -204,16 +218,49 @@ impl Walk {
     }
 
     /// What is left to do: directories not yet listed, and those in progress with the place to go on.
-    /// Belongs to the events delivered so far; give it as [`WalkSpec::roots`] to a new walk.
+    /// Belongs to the events delivered so far; give it as [`WalkSpec::roots`] to a new walk. For walks of which
+    /// it is known that this is little; else see [`Walk::each_place`].
     ///
     /// Errors: directories that were moved to the temporary file cannot be read back (`Reach::Run`).
     pub fn frontier(&mut self) -> Result<Vec<(RelPath, Option<Cursor>)>> {
-        let mut all = self.pending.all().map_err(lost)?;
-        // Those in progress last: the next walk takes the last first, as this one would go on with them.
-        let unfinished = self.active.values().rev().filter(|active| !active.complete);
-        all.extend(unfinished.map(|active| (active.dir.clone(), active.cursor.clone())));
+        let mut all = Vec::with_capacity(self.pending.len() + self.active.len());
+        self.each_place(|place| {
+            all.push((place.dir.clone(), place.cursor.clone()));
+            Ok(())
+        })?;
         all.reverse();
         Ok(all)
+    }
+
+    /// Shows what is left to do, one place after the other, in the order in which [`Walk::push`] puts it into a
+    /// new walk that goes on as this one would. Memory does not grow with the number of places.
+    ///
+    /// Errors: what `show` fails with, or directories that were moved to the temporary file cannot be read back
+    /// (`Reach::Run`).
+    pub fn each_place(&mut self, mut show: impl FnMut(&Place) -> io::Result<()>) -> Result<()> {
+        self.pending.each(&mut show).map_err(lost)?;
+        // Those in progress last: the next walk takes the last first, as this one would go on with them.
+        let mut unfinished = self.active.values().rev().filter(|active| !active.complete);
+        unfinished.try_for_each(|active| show(&active.place)).map_err(lost)
+    }
+
+    /// The directory of the last [`WalkEvent::Page`] or [`WalkEvent::Unreadable`], and where it goes on.
+    pub fn place(&self) -> Option<&Place> {
+        self.place.as_ref()
+    }
+
+    /// Ends the listing of a directory that is under way: nothing more of it will be delivered. `None` when it
+    /// is not under way.
+    pub fn forget(&mut self, dir: &RelPath) -> Option<Place> {
+        let id = *self.active.iter().find(|(_, active)| active.place.dir == *dir)?.0;
+        let active = self.active.remove(&id)?;
+        active.task.abort();
+        Some(active.place)
+    }
+
+    /// Adds a place that is to be listed before those that were added earlier.
+    pub fn push(&mut self, place: Place) {
+        self.pending.push(place);
     }
 
     /// The walk as a stream, for those who need no frontier.
@@ -230,33 +277,29 @@ impl Walk {
     fn start_listings(&mut self) -> Result<()> {
         while self.tasks.try_join_next().is_some() {}
         while self.active.len() < self.concurrency {
-            let Some((dir, cursor)) = self.pending.pop().map_err(lost)? else { break };
+            let Some(place) = self.pending.pop().map_err(lost)? else { break };
             let id = self.started;
             self.started += 1;
-            let spec = ListSpec { recursive: self.recursive, want: self.want, from: cursor.clone() };
-            let listing =
-                Listing { source: Arc::clone(&self.source), dir: dir.clone(), spec, id, sender: self.sender.clone() };
-            self.tasks.spawn(listing.run());
-            self.active.insert(id, Active { dir, cursor, entries: 0, complete: false });
+            let spec = ListSpec { recursive: self.recursive, want: self.want, from: place.cursor.clone() };
+            let (source, dir, sender) = (Arc::clone(&self.source), place.dir.clone(), self.sender.clone());
+            let task = self.tasks.spawn(Listing { source, dir, spec, id, sender }.run());
+            self.active.insert(id, Active { place, task, entries: 0, complete: false });
         }
         Ok(())
     }
 
     /// Makes the event of a step, and takes its effect on what is left to do.
     fn deliver(&mut self, id: u64, step: Step) -> Option<WalkEvent> {
-        if let Step::Skipped { dir, reason } = step {
-            return Some(WalkEvent::Skipped { dir, reason });
-        }
         let active = self.active.get_mut(&id)?;
-        let dir = active.dir.clone();
+        let dir = active.place.dir.clone();
         match step {
-            Step::Skipped { .. } => None,
+            Step::Skipped { dir, reason } => Some(WalkEvent::Skipped { dir, reason }),
             Step::Restarted => {
-                active.cursor = None;
+                active.place.cursor = None;
                 Some(WalkEvent::Restarted { dir })
             }
             Step::Failed(error) => {
-                self.active.remove(&id);
+                self.place = self.active.remove(&id).map(|active| active.place);
                 Some(WalkEvent::Unreadable { dir, error })
             }
             Step::Ended => {
@@ -266,25 +309,33 @@ impl Walk {
             }
             Step::Page(page) => {
                 active.entries += page.entries.len() as u64;
-                active.cursor.clone_from(&page.next);
+                active.place.cursor.clone_from(&page.next);
                 if page.next.is_none() {
                     active.complete = true;
                     self.ready.push_back((id, Step::Ended));
                 }
-                self.push_children(&page);
+                let line = active.place.line.clone();
+                self.place = Some(active.place.clone());
+                self.push_children(&page, &line);
                 Some(WalkEvent::Page { dir, entries: page.entries, next: page.next })
             }
         }
     }
 
-    fn push_children(&mut self, page: &Page) {
+    fn push_children(&mut self, page: &Page, line: &Line) {
         if self.recursive {
             return;
         }
-        let excluded = |entry: &Entry| self.exclude.as_ref().is_some_and(|exclude| exclude(entry).is_some());
-        let children = page.entries.iter().filter(|entry| entry.kind.is_dir() && !excluded(entry));
-        let children: Vec<_> = children.map(|entry| (entry.path.clone(), None)).collect();
+        let walked = |entry: &&Entry| entry.kind.is_dir() && self.left_out(entry, line).is_none();
+        let child = |entry: &Entry| Place::of(entry, line);
+        let children: Vec<_> = page.entries.iter().filter(walked).map(child).collect();
         self.pending.push_all(children);
+    }
+
+    /// Why a directory found in one whose line is `line` is not walked.
+    fn left_out(&self, dir: &Entry, line: &Line) -> Option<Cow<'static, str>> {
+        let excluded = self.exclude.as_ref().and_then(|exclude| exclude(dir));
+        excluded.or_else(|| line.holds(dir).then_some(Cow::Borrowed(LOOP)))
     }
 }
 
@@ -294,7 +345,7 @@ impl fmt::Debug for Walk {
     }
 }
 
-fn lost(error: std::io::Error) -> Error {
+fn lost(error: io::Error) -> Error {
     Error::new(ErrorKind::Unexpected, "read back the list of directories still to be walked")
         .with_reach(Reach::Run)
         .because(error)

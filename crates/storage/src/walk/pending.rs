@@ -1,14 +1,10 @@
 //! The stack of directories still to be listed: the newest in memory, the oldest in a temporary file.
 
-use crate::Cursor;
-use bytes::Bytes;
-use model::RelPath;
+use super::Place;
 use std::{
     fs::File,
-    io::{self, BufWriter, Read as _, Seek as _, SeekFrom, Write as _},
+    io::{self, BufReader, BufWriter, Seek as _, SeekFrom, Write as _},
 };
-
-pub(super) type Place = (RelPath, Option<Cursor>);
 
 /// Last in, first out.
 pub(super) struct Pending {
@@ -37,6 +33,16 @@ impl Pending {
     /// Puts places on the stack so that the first of them is taken first.
     pub(super) fn push_all(&mut self, places: Vec<Place>) {
         self.memory.extend(places.into_iter().rev());
+        self.make_room();
+    }
+
+    /// Puts one place on the stack.
+    pub(super) fn push(&mut self, place: Place) {
+        self.memory.push(place);
+        self.make_room();
+    }
+
+    fn make_room(&mut self) {
         if self.memory.len() > self.limit {
             // Without room on disk they stay in memory: more memory is better than a lost directory.
             if let Err(error) = self.spill() {
@@ -50,7 +56,12 @@ impl Pending {
         if self.memory.is_empty()
             && let (Some(block), Some(file)) = (self.blocks.last(), &mut self.file)
         {
-            self.memory = read_block(file, block)?;
+            let mut memory = Vec::with_capacity(block.places);
+            read_block(file, block, |place| {
+                memory.push(place.clone());
+                Ok(())
+            })?;
+            self.memory = memory;
             file.set_len(block.start)?;
             self.spilled -= block.places;
             self.blocks.pop();
@@ -58,16 +69,14 @@ impl Pending {
         Ok(self.memory.pop())
     }
 
-    /// All places, from the bottom of the stack to its top.
-    pub(super) fn all(&mut self) -> io::Result<Vec<Place>> {
-        let mut all = Vec::with_capacity(self.len());
+    /// Shows all places, from the bottom of the stack to its top, without holding more than one in memory.
+    pub(super) fn each(&mut self, mut show: impl FnMut(&Place) -> io::Result<()>) -> io::Result<()> {
         if let Some(file) = &mut self.file {
             for block in &self.blocks {
-                all.append(&mut read_block(file, block)?);
+                read_block(file, block, &mut show)?;
             }
         }
-        all.extend(self.memory.iter().cloned());
-        Ok(all)
+        self.memory.iter().try_for_each(show)
     }
 
     /// Moves the oldest half to the end of the file.
@@ -92,62 +101,50 @@ impl Pending {
 
 fn write_places(file: &mut File, places: &[Place]) -> io::Result<()> {
     let mut out = BufWriter::new(file);
-    for (dir, cursor) in places {
-        write_bytes(&mut out, dir.as_bytes())?;
-        out.write_all(&[u8::from(cursor.is_some())])?;
-        if let Some(Cursor(raw)) = cursor {
-            write_bytes(&mut out, raw)?;
-        }
-    }
+    places.iter().try_for_each(|place| place.write_to(&mut out))?;
     out.flush()
 }
 
-fn read_block(file: &mut File, block: &Block) -> io::Result<Vec<Place>> {
+fn read_block(file: &mut File, block: &Block, mut show: impl FnMut(&Place) -> io::Result<()>) -> io::Result<()> {
     file.seek(SeekFrom::Start(block.start))?;
-    let mut from = io::BufReader::new(file);
-    let mut places = Vec::with_capacity(block.places);
+    let mut from = BufReader::new(file);
+    let mut before: Option<Place> = None;
     for _ in 0..block.places {
-        let dir = RelPath::from_bytes(read_bytes(&mut from)?);
-        let mut has_cursor = [0];
-        from.read_exact(&mut has_cursor)?;
-        let cursor = if has_cursor == [0] { None } else { Some(Cursor(read_bytes(&mut from)?)) };
-        places.push((dir, cursor));
+        let place = Place::read_from(&mut from, before.as_ref())?;
+        let place = place.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
+        show(&place)?;
+        before = Some(place);
     }
-    Ok(places)
-}
-
-fn write_bytes(out: &mut impl io::Write, raw: &[u8]) -> io::Result<()> {
-    out.write_all(&(raw.len() as u64).to_le_bytes())?;
-    out.write_all(raw)
-}
-
-fn read_bytes(from: &mut impl io::Read) -> io::Result<Bytes> {
-    let mut len = [0; 8];
-    from.read_exact(&mut len)?;
-    let len = usize::try_from(u64::from_le_bytes(len)).map_err(io::Error::other)?;
-    let mut raw = vec![0; len];
-    from.read_exact(&mut raw)?;
-    Ok(raw.into())
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Cursor;
+    use bytes::Bytes;
+    use model::RelPath;
 
     #[test]
     fn a_stack_that_overflows_to_disk_gives_back_everything_in_order() {
         let places: Vec<Place> = (0..1000_u32)
             .map(|n| {
                 let cursor = (n % 3 == 0).then(|| Cursor(Bytes::from(n.to_string())));
-                (RelPath::from(format!("dir {n}\n").as_str()), cursor)
+                Place::new(RelPath::from(format!("dir {n}\n").as_str()), cursor)
             })
             .collect();
         let mut stack = Pending::new(7);
         for place in places.iter().rev() {
-            stack.push_all(vec![place.clone()]);
+            stack.push(place.clone());
         }
         assert!(stack.memory.len() <= 8 && stack.len() == 1000);
-        let mut all = stack.all().unwrap();
+        let mut all = Vec::new();
+        stack
+            .each(|place| {
+                all.push(place.clone());
+                Ok(())
+            })
+            .unwrap();
         all.reverse();
         assert_eq!(all, places);
         let popped: Vec<Place> = std::iter::from_fn(|| stack.pop().unwrap()).collect();

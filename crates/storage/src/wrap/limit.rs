@@ -19,7 +19,7 @@ use tokio::{
 };
 
 /// What a store is asked for at most.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Requests in flight together. A body counts as a request until it is read or dropped.
     pub in_flight: NonZeroUsize,
@@ -42,23 +42,32 @@ pub struct Limited<S: ?Sized> {
 impl<S: ?Sized> Limited<S> {
     /// Wraps `inner`.
     pub fn new(inner: Arc<S>, limits: &Limits) -> Self {
-        let gate = Gate {
-            permits: Arc::new(Semaphore::new(limits.in_flight.get().min(Semaphore::MAX_PERMITS))),
-            bytes: limits.bytes_per_second.map(|rate| Pace::new(rate.get())),
-            requests: limits.requests_per_second.map(|rate| Pace::new(u64::from(rate.get()))),
-        };
-        Self { inner, gate: Arc::new(gate) }
+        Self::through(inner, Arc::new(Gate::new(limits)))
+    }
+    /// Wraps `inner` so that it shares its limits with everything else that goes through `gate`: all systems of
+    /// one server.
+    pub fn through(inner: Arc<S>, gate: Arc<Gate>) -> Self {
+        Self { inner, gate }
     }
 }
 
+/// Limits that several stores may share.
 #[derive(Debug)]
-struct Gate {
+pub struct Gate {
     permits: Arc<Semaphore>,
     bytes: Option<Pace>,
     requests: Option<Pace>,
 }
 
 impl Gate {
+    /// Nothing is under way.
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            permits: Arc::new(Semaphore::new(limits.in_flight.get().min(Semaphore::MAX_PERMITS))),
+            bytes: limits.bytes_per_second.map(|rate| Pace::new(rate.get())),
+            requests: limits.requests_per_second.map(|rate| Pace::new(u64::from(rate.get()))),
+        }
+    }
     async fn enter(&self) -> OwnedSemaphorePermit {
         let permit = Arc::clone(&self.permits).acquire_owned().await.expect("the gate is never closed");
         if let Some(pace) = &self.requests {

@@ -1,0 +1,85 @@
+//! NFSv4.1: what a server says of itself when a session is made, and of the file system that was opened.
+
+use crate::Collector;
+use async_trait::async_trait;
+use driver_nfs::v4::Nfs4Store;
+use inventory::{Finding, SecondCount, System};
+use model::{Facets, Location, RelPath};
+use std::{collections::BTreeMap, sync::Arc};
+use storage::Source;
+
+/// A directory of an NFSv4.1 server.
+#[derive(Debug)]
+pub struct Nfs4Collector {
+    store: Nfs4Store,
+    source: Arc<dyn Source>,
+}
+
+impl Nfs4Collector {
+    /// Of a connected store.
+    pub fn new(store: Nfs4Store) -> Self {
+        Self { source: Arc::new(store.clone()), store }
+    }
+    /// Walks through a wrapper (retry, deadlines) instead of the bare store.
+    #[must_use]
+    pub fn wrapped(mut self, wrap: impl FnOnce(Arc<dyn Source>) -> Arc<dyn Source>) -> Self {
+        self.source = wrap(self.source);
+        self
+    }
+}
+
+#[async_trait]
+impl Collector for Nfs4Collector {
+    fn location(&self) -> &Location {
+        self.store.location()
+    }
+    fn source(&self) -> Arc<dyn Source> {
+        Arc::clone(&self.source)
+    }
+    /// READDIR carries every attribute that is asked for. An ACL can be as large as the rest of the entries
+    /// together, and whether there is one beyond the mode cannot be told from its presence: it is left out.
+    fn told(&self) -> Facets {
+        self.source.caps().reads.minus(Facets::NFS4_ACL)
+    }
+    async fn identify(&self) -> storage::Result<System> {
+        fn text<T: ToString>(value: Option<T>) -> Option<String> {
+            value.map(|value| value.to_string())
+        }
+        let said = self.store.identify();
+        let told = [
+            ("server", Some(said.server.to_string())),
+            ("server-owner", Some(RelPath::from_bytes(said.server_owner.clone()).to_string())),
+            ("server-scope", Some(RelPath::from_bytes(said.server_scope.clone()).to_string())),
+            ("lease-seconds", text(said.lease_seconds)),
+            ("session-slots", text(Some(said.session_slots))),
+            ("session-operations", text(Some(said.session_operations))),
+            ("fsid", said.fsid.map(|(major, minor)| format!("{major:#x}:{minor:#x}"))),
+            ("maxread", text(said.read_max)),
+            ("maxwrite", text(said.write_max)),
+            ("maxfilesize", text(said.max_file_size)),
+            ("name-max", text(said.max_name)),
+            ("linkmax", text(said.max_links)),
+            ("time-granularity-ns", text(said.time_granularity)),
+            ("hard-links", text(said.hard_links)),
+            ("symlinks", text(said.symlinks)),
+            ("case-insensitive", text(said.case_insensitive)),
+            ("acl", text(Some(said.acl))),
+        ];
+        let details: BTreeMap<String, String> =
+            told.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+        Ok(System {
+            protocol: format!("nfs4.{}", said.minor_version),
+            product: said.implementation_name.clone(),
+            version: None,
+            details,
+        })
+    }
+    /// The walk tells all there is to tell.
+    async fn findings(&self) -> storage::Result<Vec<Finding>> {
+        Ok(Vec::new())
+    }
+    /// There is no other way to count but to walk.
+    async fn second_count(&self) -> storage::Result<Option<SecondCount>> {
+        Ok(None)
+    }
+}

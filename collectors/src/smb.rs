@@ -1,0 +1,140 @@
+//! SMB: what a server says when it is asked for a session, and of the volume behind the share.
+
+use crate::Collector;
+use async_trait::async_trait;
+use driver_smb::{Identity, SmbStore};
+use inventory::{Finding, SecondCount, System, Weight};
+use model::{Facets, Location};
+use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
+use storage::Source;
+
+/// A directory of a share.
+#[derive(Debug)]
+pub struct SmbCollector {
+    location: Location,
+    store: SmbStore,
+    source: Arc<dyn Source>,
+}
+
+impl SmbCollector {
+    /// Of a connected store; `location` is how it was called.
+    pub fn new(store: SmbStore, location: &Location) -> Self {
+        Self { location: location.clone(), source: Arc::new(store.clone()), store }
+    }
+    /// Walks through a wrapper (retry, deadlines) instead of the bare store.
+    #[must_use]
+    pub fn wrapped(mut self, wrap: impl FnOnce(Arc<dyn Source>) -> Arc<dyn Source>) -> Self {
+        self.source = wrap(self.source);
+        self
+    }
+}
+
+#[async_trait]
+impl Collector for SmbCollector {
+    fn location(&self) -> &Location {
+        &self.location
+    }
+    fn source(&self) -> Arc<dyn Source> {
+        Arc::clone(&self.source)
+    }
+    /// A listing has names, sizes, times and attributes. Security descriptors and the names of streams cost
+    /// requests of their own for each file: they are looked at by a move, not by a discovery.
+    fn told(&self) -> Facets {
+        const LISTED: Facets = Facets::MTIME.and(Facets::ATIME).and(Facets::BIRTH).and(Facets::NTFS_ATTR);
+        self.source.caps().reads.shared(LISTED)
+    }
+    async fn identify(&self) -> storage::Result<System> {
+        let said = self.store.identify();
+        let product = said.dns_name.clone().or_else(|| said.netbios_name.clone());
+        Ok(System {
+            protocol: "smb".to_owned(),
+            product,
+            version: Some(said.dialect.to_string()),
+            details: facts(said),
+        })
+    }
+    async fn findings(&self) -> storage::Result<Vec<Finding>> {
+        let said = self.store.identify();
+        let mut findings = Vec::new();
+        let mut add = |kind: &str, weight, detail: &str| findings.push(Finding::new(kind, weight, detail));
+        if said.acls {
+            add(
+                "access-control-lists",
+                Weight::Note,
+                "files have NTFS security descriptors; FSx for Windows and FSx \
+                for ONTAP keep them, other targets do not",
+            );
+        }
+        if said.streams {
+            add(
+                "alternate-streams-possible",
+                Weight::Note,
+                "files may have alternate data streams, which a listing does \
+                not show; only SMB targets keep them",
+            );
+        }
+        if said.quotas {
+            add("quotas", Weight::Note, "users have quotas on this volume");
+        }
+        if said.guest {
+            add("guest", Weight::Warning, "the server took us for a guest, who may see less than there is");
+        }
+        if said.dfs_root {
+            add(
+                "dfs-root",
+                Weight::Note,
+                "the share is a namespace of DFS: what its links lead to is counted under \
+                their paths, and again if those shares are discovered by themselves",
+            );
+        }
+        if let Some(count @ 1..) = said.snapshots {
+            let detail =
+                "previous versions of the directory exist; they are not walked. A snapshot is a consistent source";
+            findings.push(Finding::new("snapshots", Weight::Note, detail).counted(count.into()));
+        }
+        Ok(findings)
+    }
+    /// SMB counts nothing for us.
+    async fn second_count(&self) -> storage::Result<Option<SecondCount>> {
+        Ok(None)
+    }
+}
+
+fn facts(said: &Identity) -> BTreeMap<String, String> {
+    fn text<T: ToString>(value: T) -> Option<String> {
+        Some(value.to_string())
+    }
+    let guid = said.server_guid.iter().fold(String::new(), |mut all, byte| {
+        write!(all, "{byte:02x}").expect("a String takes everything");
+        all
+    });
+    let told = [
+        ("server", text(said.server)),
+        ("server-guid", Some(guid)),
+        ("dialect", text(said.dialect)),
+        ("signing-required", text(said.signing_required)),
+        ("signed", text(said.signed)),
+        ("encrypted", text(said.encrypted)),
+        ("cipher", said.cipher.map(|cipher| format!("{cipher:?}"))),
+        ("guest", text(said.guest)),
+        ("dfs", text(said.dfs)),
+        ("max-transact", text(said.max_transact)),
+        ("max-read", text(said.max_read)),
+        ("netbios-name", said.netbios_name.clone()),
+        ("netbios-domain", said.netbios_domain.clone()),
+        ("dns-name", said.dns_name.clone()),
+        ("dns-domain", said.dns_domain.clone()),
+        ("os-version", said.os_version.map(|(major, minor, build)| format!("{major}.{minor}.{build}"))),
+        ("file-system", Some(said.file_system.clone()).filter(|name| !name.is_empty())),
+        ("volume-serial", Some(format!("{:#010x}", said.volume))),
+        ("volume-label", Some(said.volume_label.clone()).filter(|label| !label.is_empty())),
+        ("name-max", text(said.max_name)),
+        ("case-sensitive", text(said.case_sensitive)),
+        ("acls", text(said.acls)),
+        ("streams", text(said.streams)),
+        ("sparse", text(said.sparse)),
+        ("quotas", text(said.quotas)),
+        ("snapshots", said.snapshots.and_then(text)),
+    ];
+    told.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+}
