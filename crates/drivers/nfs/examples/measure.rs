@@ -1,7 +1,8 @@
-//! Measures this driver against a server: `measure URI [CONNECTIONS...]`.
+//! Measures this driver against a server: `measure URI [CONNECTIONSxTOGETHER[xAHEAD]...]`.
 //!
-//! For each number of connections: a walk, whole reads of files up to 64 KiB by locator, and streams of files
-//! over 64 MiB. One line each on stdout with the wall time, the rate, and the CPU seconds of this process.
+//! For each number of connections, of directories or files together, and of READs ahead in a stream: a walk, whole
+//! reads of files up to 64 KiB by locator, and streams of files over 64 MiB. One line each on stdout with the wall
+//! time, the rate, the CPU seconds of this process and the most memory it ever had.
 #![allow(clippy::print_stdout)] // the table is what this program is for
 
 use futures::{StreamExt as _, stream};
@@ -16,19 +17,23 @@ use storage::{
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let location: Location = arguments.next().ok_or("usage: measure URI [CONNECTIONS...]")?.parse()?;
-    let mut widths: Vec<NonZeroUsize> = arguments.map(|n| n.parse()).collect::<Result<_, _>>()?;
-    if widths.is_empty() {
-        widths = [1, 4, 8].into_iter().filter_map(NonZeroUsize::new).collect();
+    let usage = "usage: measure URI [CONNECTIONSxTOGETHER[xAHEAD]...]";
+    let location: Location = arguments.next().ok_or(usage)?.parse()?;
+    let mut shapes: Vec<String> = arguments.collect();
+    if shapes.is_empty() {
+        shapes = ["1x8", "1x32", "2x32", "4x32", "8x32"].map(str::to_owned).into();
     }
-    for connections in widths {
-        let options = NfsOptions { connections, ..NfsOptions::default() };
+    for shape in shapes {
+        let numbers: Vec<NonZeroUsize> = shape.split('x').map(str::parse).collect::<Result<_, _>>()?;
+        let [connections, together, ahead @ ..] = &numbers[..] else { return Err(usage.into()) };
+        let mut options = NfsOptions { connections: *connections, ..NfsOptions::default() };
+        options.read_ahead = ahead.first().copied().unwrap_or(options.read_ahead);
         let store = Arc::new(NfsStore::connect(&location, options).await?);
-        let width = connections.get();
+        let together = *together;
 
         let timer = Timer::start();
         let mut entries = Vec::new();
-        let spec = WalkSpec { concurrency: connections, want: Facets::POSIX, ..WalkSpec::default() };
+        let spec = WalkSpec { concurrency: together, want: Facets::POSIX, ..WalkSpec::default() };
         let mut walk = walk(store.clone(), spec);
         while let Some(event) = walk.next().await? {
             match event {
@@ -37,21 +42,21 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 WalkEvent::Done { .. } | WalkEvent::Skipped { .. } | WalkEvent::Restarted { .. } => {}
             }
         }
-        timer.print(width, "walk", entries.len(), "entries");
+        timer.print(&shape, "walk", entries.len(), "entries");
 
         let files = |sizes: std::ops::Range<u64>| {
             entries.iter().filter(move |e| e.kind.is_file() && sizes.contains(&e.stamp.size))
         };
         let small: Vec<&Entry> = files(1..(64 << 10)).collect();
         let timer = Timer::start();
-        let bytes = read_all(&store, &small, width * 2).await?;
-        timer.print(width, "small", small.len(), "files");
-        timer.print(width, "small", bytes >> 20, "MiB");
+        let bytes = read_all(&store, &small, together.get()).await?;
+        timer.print(&shape, "small", small.len(), "files");
+        timer.print(&shape, "small", bytes >> 20, "MiB");
 
         let large: Vec<&Entry> = files(64 << 20..u64::MAX).collect();
         let timer = Timer::start();
         let bytes = read_all(&store, &large, 1).await?;
-        timer.print(width, "large", bytes >> 20, "MiB");
+        timer.print(&shape, "large", bytes >> 20, "MiB");
     }
     Ok(())
 }
@@ -92,12 +97,13 @@ impl Timer {
         Self { since: Instant::now(), cpu: cpu_seconds() }
     }
 
-    fn print(&self, connections: usize, what: &str, count: usize, unit: &str) {
+    fn print(&self, shape: &str, what: &str, count: usize, unit: &str) {
         let wall = self.since.elapsed().as_secs_f64();
         let rate = f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / wall;
         let cpu = cpu_seconds() - self.cpu;
         println!(
-            "{connections} connections  {what:5}  {count:7} {unit:7}  {wall:6.2} s  {rate:8.0} {unit}/s  cpu {cpu:.2} s"
+            "{shape:8}  {what:5}  {count:7} {unit:7}  {wall:6.2} s  {rate:8.0} {unit}/s  cpu {cpu:.2} s  peak {} MiB",
+            peak_mib()
         );
     }
 }
@@ -107,4 +113,11 @@ fn cpu_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
     fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
+}
+
+/// The most memory that this process ever had (proc(5), `VmHWM`).
+fn peak_mib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or_default() / 1024
 }

@@ -1,12 +1,11 @@
 //! What a `nfs://` URI says, checked.
 
-use crate::NfsOptions;
+use crate::{
+    NfsOptions,
+    rpc::{AuthSys, Credential},
+};
 use bytes::Bytes;
 use model::Location;
-use nfs3_types::{
-    rpc::{auth_unix, opaque_auth},
-    xdr_codec::Opaque,
-};
 use storage::{Error, ErrorKind, Result};
 
 /// Most further groups that AUTH_SYS carries (RFC 5531, appendix A: `gids<16>`).
@@ -74,13 +73,13 @@ impl Address {
     }
 
     /// Who we are in every call. The machine name is only ever logged by servers.
-    pub fn credential(&self, aux_gids: &[u32]) -> opaque_auth<'static> {
-        opaque_auth::auth_unix(&auth_unix {
+    pub fn credential(&self, aux_gids: &[u32]) -> Credential {
+        Credential::sys(&AuthSys {
             stamp: 0,
-            machinename: Opaque::borrowed(b"longshore"),
+            machine: "longshore".to_owned(),
             uid: self.uid,
             gid: self.gid,
-            gids: aux_gids.to_vec(),
+            aux_gids: aux_gids.to_vec(),
         })
     }
 }

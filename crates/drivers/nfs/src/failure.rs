@@ -1,8 +1,8 @@
 //! What went wrong with a request, and the one place where that becomes a [`storage::Error`].
 
+use crate::{rpc::RpcError, xdr::Malformed};
 use model::RelPath;
-use nfs3_client::RpcError;
-use nfs3_types::{mount::mountstat3, nfs3::nfsstat3, rpc::auth_stat};
+use nfs3_types::{mount::mountstat3, nfs3::nfsstat3};
 use std::{fmt, io, time::Duration};
 use storage::{Error, ErrorKind, Reach, Retry};
 
@@ -15,34 +15,28 @@ const DENIED_HINT: &str =
     "read as a user who may (`?uid=&gid=`), or as root of an export with `no_root_squash` for this host";
 
 /// Why there is no answer, or what it says.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Failure {
     /// The server answered with this status.
     Status(nfsstat3),
+    /// The server answered with a status that RFC 1813 does not know.
+    UnknownStatus(u32),
     /// MOUNT answered with this status.
     Mount(mountstat3),
-    /// The RPC layer refused, or the connection broke under the request.
+    /// No answer, or one of the RPC layer.
     Rpc(RpcError),
-    /// No connection could be made.
-    Connect(io::Error),
     /// The portmapper knows no TCP port for this program.
     NotRegistered(&'static str),
-    /// No answer within this time.
-    Timeout(Duration),
-    /// The client crate panicked.
-    Panicked,
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Status(status) => status.fmt(f),
+            Self::UnknownStatus(number) => write!(f, "status {number}, which RFC 1813 does not know"),
             Self::Mount(status) => status.fmt(f),
             Self::Rpc(error) => error.fmt(f),
-            Self::Connect(error) => error.fmt(f),
             Self::NotRegistered(program) => write!(f, "the server has no {program} version 3 over TCP"),
-            Self::Timeout(limit) => write!(f, "no answer within {limit:?}"),
-            Self::Panicked => f.write_str("the NFS client crate panicked over an answer of the server"),
         }
     }
 }
@@ -54,26 +48,21 @@ impl From<RpcError> for Failure {
     }
 }
 
+impl From<Malformed> for Failure {
+    fn from(error: Malformed) -> Self {
+        Self::Rpc(error.into())
+    }
+}
+
 impl Failure {
     /// Does the server no longer know the file handle? After a restart, or when the file is gone.
     pub fn is_stale(&self) -> bool {
         matches!(self, Self::Status(nfsstat3::NFS3ERR_STALE | nfsstat3::NFS3ERR_BADHANDLE))
     }
 
-    /// May the connection serve another request? Only when the answer was read whole and made sense.
-    pub fn leaves_connection_clean(&self) -> bool {
-        match self {
-            Self::Status(_) | Self::Mount(_) => true,
-            Self::Rpc(error) => matches!(
-                error,
-                RpcError::ProgUnavail
-                    | RpcError::ProgMismatch { .. }
-                    | RpcError::ProcUnavail
-                    | RpcError::GarbageArgs
-                    | RpcError::SystemErr
-            ),
-            Self::Connect(_) | Self::NotRegistered(_) | Self::Timeout(_) | Self::Panicked => false,
-        }
+    /// Was no connection made?
+    pub fn is_unconnected(&self) -> bool {
+        matches!(self, Self::Rpc(RpcError::Connect(_)))
     }
 
     /// The error for whoever asked to do `op` at `path`.
@@ -85,14 +74,12 @@ impl Failure {
     pub fn error(self, op: &'static str) -> Error {
         let error = match &self {
             Self::Status(status) => of_status(*status, op),
+            Self::UnknownStatus(_) => Error::new(ErrorKind::Unexpected, op),
             Self::Mount(status) => of_mount_status(*status, op),
             Self::Rpc(error) => of_rpc(error, op),
-            Self::Connect(cause) => of_connect(cause, op),
             Self::NotRegistered(_) => Error::new(ErrorKind::Unsupported, op)
                 .with_reach(Reach::Location)
                 .hint("enable NFSv3 on the server, or name its ports with `?port=&mountport=`"),
-            Self::Timeout(_) => Error::new(ErrorKind::Timeout, op),
-            Self::Panicked => Error::new(ErrorKind::Unexpected, op),
         };
         error.because(self)
     }
@@ -140,25 +127,22 @@ fn of_mount_status(status: mountstat3, op: &'static str) -> Error {
 }
 
 fn of_rpc(error: &RpcError, op: &'static str) -> Error {
+    let told = |kind| Error::new(kind, op);
     match error {
-        RpcError::Io(cause) if cause.kind() == io::ErrorKind::InvalidData => Error::new(ErrorKind::Unexpected, op),
-        RpcError::Io(_) => Error::new(ErrorKind::Disconnected, op),
-        // Answers out of step: this connection is thrown away, the next starts clean.
-        RpcError::UnexpectedXid | RpcError::UnexpectedCall | RpcError::FragmentedReply => {
-            Error::new(ErrorKind::Disconnected, op)
-        }
-        RpcError::Auth(auth_stat::AUTH_OK) => Error::new(ErrorKind::Unexpected, op),
-        RpcError::Auth(_) => Error::new(ErrorKind::Unauthenticated, op).hint(AUTH_HINT),
+        RpcError::Connect(cause) => of_connect(cause, op),
+        // Given up because nothing was heard for too long.
+        RpcError::Closed(cause) if cause.kind() == io::ErrorKind::TimedOut => told(ErrorKind::Timeout),
+        RpcError::Closed(_) => told(ErrorKind::Disconnected),
+        RpcError::Timeout(_) => told(ErrorKind::Timeout),
+        RpcError::Auth(_) => told(ErrorKind::Unauthenticated).hint(AUTH_HINT),
         RpcError::ProgUnavail
         | RpcError::ProgMismatch { .. }
         | RpcError::RpcMismatch { .. }
-        | RpcError::ProcUnavail => Error::new(ErrorKind::Unsupported, op).with_reach(Reach::Location).hint(
+        | RpcError::ProcUnavail => told(ErrorKind::Unsupported).with_reach(Reach::Location).hint(
             "this server, or this port, does not serve NFSv3: check `?port=&mountport=` and the server's versions",
         ),
-        RpcError::SystemErr => Error::new(ErrorKind::Unexpected, op).with_retry(Retry::Backoff),
-        RpcError::Xdr(_) | RpcError::WrongLength | RpcError::NotFullyParsed { .. } | RpcError::GarbageArgs => {
-            Error::new(ErrorKind::Unexpected, op)
-        }
+        RpcError::SystemErr => told(ErrorKind::Unexpected).with_retry(Retry::Backoff),
+        RpcError::GarbageArgs | RpcError::Malformed(_) | RpcError::TooLong { .. } => told(ErrorKind::Unexpected),
     }
 }
 
@@ -171,6 +155,9 @@ fn of_connect(cause: &io::Error, op: &'static str) -> Error {
         }
         io::ErrorKind::ConnectionRefused => error(ErrorKind::Disconnected)
             .hint("nothing listens there: is the server up, and are `?port=&mountport=` right (2049 for NFS on most servers)?"),
+        // What rustls says of a handshake that failed.
+        io::ErrorKind::InvalidData => error(ErrorKind::Disconnected)
+            .hint("TLS failed: is there a TLS endpoint at this port, and is its certificate signed by a CA that is trusted here?"),
         _ => error(ErrorKind::Disconnected),
     }
 }
@@ -178,6 +165,7 @@ fn of_connect(cause: &io::Error, op: &'static str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
 
     #[test]
     fn a_status_says_what_happened_and_whether_to_try_again() {
@@ -196,17 +184,19 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_connection_may_be_tried_again_and_is_not_kept() {
-        let broken = || Failure::Rpc(RpcError::Io(io::ErrorKind::ConnectionReset.into()));
-        assert!(!broken().leaves_connection_clean());
-        assert_eq!(
-            (broken().error("read").kind(), broken().error("read").retry()),
-            (ErrorKind::Disconnected, Retry::Backoff)
-        );
-        let slow = Failure::Timeout(Duration::from_secs(1));
-        assert!(!slow.leaves_connection_clean());
-        assert_eq!(slow.error("read").kind(), ErrorKind::Timeout);
-        assert!(!Failure::Rpc(RpcError::UnexpectedXid).leaves_connection_clean());
-        assert!(Failure::Status(nfsstat3::NFS3ERR_NOENT).leaves_connection_clean());
+    fn a_broken_connection_may_be_tried_again_and_nonsense_may_not() {
+        let told = |error: RpcError| {
+            let error = Failure::Rpc(error).error("read");
+            (error.kind(), error.retry())
+        };
+        let broken = || Arc::new(io::Error::from(io::ErrorKind::ConnectionReset));
+        assert_eq!(told(RpcError::Closed(broken())), (ErrorKind::Disconnected, Retry::Backoff));
+        let silent = Arc::new(io::Error::from(io::ErrorKind::TimedOut));
+        assert_eq!(told(RpcError::Closed(silent)), (ErrorKind::Timeout, Retry::Backoff));
+        assert_eq!(told(RpcError::Connect(broken())), (ErrorKind::Disconnected, Retry::Backoff));
+        assert_eq!(told(RpcError::Timeout(Duration::from_secs(1))), (ErrorKind::Timeout, Retry::Backoff));
+        assert_eq!(told(RpcError::Malformed("?")), (ErrorKind::Unexpected, Retry::Never));
+        assert_eq!(told(RpcError::TooLong { len: 9, most: 8 }), (ErrorKind::Unexpected, Retry::Never));
+        assert_eq!(told(RpcError::Auth(5)), (ErrorKind::Unauthenticated, Retry::Never));
     }
 }

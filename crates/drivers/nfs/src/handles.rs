@@ -5,19 +5,14 @@ use crate::{
     Identity,
     address::Address,
     failure::Failure,
+    manner::Manner,
     mount::{self, Mounted},
-    pool::{Manner, Pool},
+    pool::Pool,
+    rpc::{Credential, RpcError},
 };
 use bytes::Bytes;
 use model::RelPath;
-use nfs3_types::{
-    nfs3::{
-        FSINFO3args, FSINFO3res, GETATTR3args, GETATTR3res, LOOKUP3args, LOOKUP3res, NFS_PROGRAM, Nfs3Option,
-        PATHCONF3args, PATHCONF3res, diropargs3, fattr3, filename3, ftype3, nfs_fh3, nfsstat3,
-    },
-    rpc::opaque_auth,
-    xdr_codec::Opaque,
-};
+use nfs3_types::nfs3::{fattr3, ftype3, nfsstat3};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
@@ -36,7 +31,7 @@ const READ_MAX: u32 = 1 << 20;
 pub(crate) struct Share {
     pub pool: Pool,
     pub manner: Manner,
-    pub credential: opaque_auth<'static>,
+    pub credential: Credential,
     pub mount_server: std::net::SocketAddr,
     /// Bytes of a READ.
     pub read_size: u32,
@@ -51,10 +46,16 @@ pub(crate) struct Share {
 }
 
 impl Share {
-    pub async fn mount(address: Address, manner: Manner, credential: opaque_auth<'static>) -> Result<(Self, Identity)> {
+    pub async fn mount(address: Address, manner: Manner, credential: Credential) -> Result<(Self, Identity)> {
         const OP: &str = "open the location";
         let mounted = mount::mount(&address, &manner, &credential).await?;
-        let pool = Pool::new(manner.clone(), credential.clone(), mounted.nfs, address.port.is_none());
+        let pool = Pool::new(
+            manner.clone(),
+            credential.clone(),
+            &address.host,
+            mounted.nfs,
+            address.port.is_none() && manner.rpc.tls.is_none(),
+        );
         let (root, attributes) = descend(&pool, &mounted).await.map_err(|f| unusable(f, OP, &mounted))?;
         if attributes.type_ != ftype3::NF3DIR {
             return Err(Error::new(ErrorKind::Invalid, OP)
@@ -62,12 +63,8 @@ impl Share {
                 .because("it is not a directory")
                 .hint("name a directory; symbolic links are not followed"));
         }
-        let limits = pool.nfs::<FSINFO3res>(NFS_PROGRAM::NFSPROC3_FSINFO, &FSINFO3args::from(wire_handle(&root))).await;
-        let limits = limits.map_err(|f| unusable(f, OP, &mounted))?;
-        let names = pool
-            .nfs::<PATHCONF3res>(NFS_PROGRAM::NFSPROC3_PATHCONF, &PATHCONF3args::from(wire_handle(&root)))
-            .await
-            .ok();
+        let limits = pool.fsinfo(&root).await.map_err(|f| unusable(f, OP, &mounted))?;
+        let names = pool.pathconf(&root).await.ok();
         let at = (mounted.nfs, mounted.export, mounted.auth_flavors);
         let identity = Identity::new(at, attributes.fsid, &limits, names.as_ref());
         let share = Self {
@@ -102,7 +99,7 @@ impl Share {
         let missing = path.len().min(at.len() + usize::from(!at.is_root()));
         let below = RelPath::from(&path.as_bytes()[missing..]);
         for name in below.components() {
-            let (next, attributes) = lookup(&self.pool, handle, name).await?;
+            let (next, attributes) = self.pool.lookup(&handle, name).await?;
             if attributes.type_ != ftype3::NF3DIR {
                 return Err(Failure::Status(nfsstat3::NFS3ERR_NOTDIR));
             }
@@ -117,7 +114,7 @@ impl Share {
     pub async fn find(&self, path: &RelPath) -> Result<(Bytes, fattr3), Failure> {
         let Some(parent) = path.parent() else {
             let root = self.root();
-            let attributes = getattr(&self.pool, &root).await?;
+            let attributes = self.pool.getattr(&root).await?;
             return Ok((root, attributes));
         };
         // Below what is no directory there is nothing.
@@ -125,7 +122,7 @@ impl Share {
             Failure::Status(nfsstat3::NFS3ERR_NOTDIR) => Failure::Status(nfsstat3::NFS3ERR_NOENT),
             other => other,
         })?;
-        lookup(&self.pool, parent, path.file_name()).await
+        self.pool.lookup(&parent, path.file_name()).await
     }
 
     /// After a stale handle: forgets what led to `path`, and mounts again when the root is stale, too. What
@@ -133,13 +130,16 @@ impl Share {
     pub async fn recover(&self, path: &RelPath) -> Result<(), Failure> {
         lock(&self.handles).forget(path);
         let _one_at_a_time = self.mounting.lock().await;
-        match getattr(&self.pool, &self.root()).await {
+        match self.pool.getattr(&self.root()).await {
             Err(failure) if failure.is_stale() => {}
             answer => return answer.map(|_| ()),
         }
         tracing::warn!(server = %self.pool.server(), "the root's file handle is stale, mounting again");
         // Whatever stands in the way now may be gone when the server is up again.
-        let gone = |e: Error| Failure::Connect(std::io::Error::other(e.cause().unwrap_or_else(|| e.to_string())));
+        let gone = |e: Error| {
+            let why = std::io::Error::other(e.cause().unwrap_or_else(|| e.to_string()));
+            Failure::Rpc(RpcError::Connect(Arc::new(why)))
+        };
         let mounted = mount::mount(&self.address, &self.manner, &self.credential).await.map_err(gone)?;
         self.pool.move_to(mounted.nfs);
         let (root, _) = descend(&self.pool, &mounted).await?;
@@ -184,33 +184,12 @@ pub(crate) fn check_names(path: &RelPath, op: &'static str) -> Result<()> {
     if bad { Err(Error::new(ErrorKind::NameRefused, op).at(path)) } else { Ok(()) }
 }
 
-/// Handle and attributes of `name` in a directory.
-pub(crate) async fn lookup(pool: &Pool, dir: Bytes, name: &[u8]) -> Result<(Bytes, fattr3), Failure> {
-    let args = LOOKUP3args { what: diropargs3 { dir: wire_handle(&dir), name: filename3::from(name) } };
-    let found = pool.nfs::<LOOKUP3res>(NFS_PROGRAM::NFSPROC3_LOOKUP, &args).await?;
-    let handle = Bytes::from(found.object.data.into_owned());
-    let attributes = match found.obj_attributes {
-        Nfs3Option::Some(attributes) => attributes,
-        Nfs3Option::None => getattr(pool, &handle).await?,
-    };
-    Ok((handle, attributes))
-}
-
-pub(crate) async fn getattr(pool: &Pool, handle: &Bytes) -> Result<fattr3, Failure> {
-    let args = GETATTR3args::from(wire_handle(handle));
-    Ok(pool.nfs::<GETATTR3res>(NFS_PROGRAM::NFSPROC3_GETATTR, &args).await?.obj_attributes)
-}
-
-pub(crate) fn wire_handle(handle: &Bytes) -> nfs_fh3 {
-    nfs_fh3 { data: Opaque::owned(handle.to_vec()) }
-}
-
 /// Looks up what of the location lies below the mounted export.
 async fn descend(pool: &Pool, mounted: &Mounted) -> Result<(Bytes, fattr3), Failure> {
     let mut handle = mounted.root.clone();
-    let mut attributes = getattr(pool, &handle).await?;
+    let mut attributes = pool.getattr(&handle).await?;
     for name in mounted.below.components() {
-        (handle, attributes) = lookup(pool, handle, name).await?;
+        (handle, attributes) = pool.lookup(&handle, name).await?;
     }
     Ok((handle, attributes))
 }

@@ -2,16 +2,15 @@
 
 use crate::{
     attributes,
+    calls::Place,
+    decode::{self, Listed, Listing},
     failure::Failure,
-    handles::{Share, Shared, check_names, getattr, lookup, wire_handle},
+    handles::{Share, Shared, check_names},
 };
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _, stream, stream::BoxStream};
 use model::{Entry, Facets, Kind, RelPath};
-use nfs3_types::nfs3::{
-    NFS_PROGRAM, Nfs3Option, READDIR3args, READDIR3res, READDIRPLUS3args, READDIRPLUS3res, READLINK3args, READLINK3res,
-    cookieverf3, fattr3, nfsstat3,
-};
+use nfs3_types::nfs3::nfsstat3;
 use std::sync::atomic::Ordering;
 use storage::{Cursor, Error, ErrorKind, ListSpec, Page, Result};
 
@@ -19,14 +18,14 @@ const OP: &str = "list";
 
 /// Pages of `dir`.
 pub(crate) fn list(share: Shared, dir: &RelPath, spec: &ListSpec) -> BoxStream<'static, Result<Page>> {
-    let start = Listing::start(share, dir, spec).map(Some);
+    let start = Pages::start(share, dir, spec).map(Some);
     stream::unfold(start, |state| async move {
         match state {
             Ok(None) => None,
             Err(refused) => Some((Err(refused), Ok(None))),
-            Ok(Some(mut listing)) => match listing.page().await {
+            Ok(Some(mut pages)) => match pages.page().await {
                 Ok(page) => {
-                    let more = page.next.is_some().then_some(listing);
+                    let more = page.next.is_some().then_some(pages);
                     Some((Ok(page), Ok(more)))
                 }
                 Err(error) => Some((Err(error), Ok(None))),
@@ -36,37 +35,24 @@ pub(crate) fn list(share: Shared, dir: &RelPath, spec: &ListSpec) -> BoxStream<'
     .boxed()
 }
 
-struct Listing {
+struct Pages {
     share: Shared,
     dir: RelPath,
     want: Facets,
     place: Place,
 }
 
-/// Where in a directory the next page starts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Place {
-    cookie: u64,
-    verifier: [u8; 8],
-    /// Handle of the directory; looked up when empty.
-    dir: Bytes,
-}
-
-/// One name as a READDIR or READDIRPLUS tells it.
-struct Raw {
-    name: Vec<u8>,
-    cookie: u64,
-    handle: Option<Bytes>,
-    attributes: Option<fattr3>,
-}
-
+/// A page as the server sent it, without `.` and `..`.
 struct RawPage {
-    entries: Vec<Raw>,
+    /// None when a name is one that nobody can have.
+    items: Option<Vec<Item>>,
+    /// Cookie of its last entry, `.` and `..` included; none when it has no entries at all.
+    last: Option<u64>,
     verifier: [u8; 8],
     end: bool,
 }
 
-impl Listing {
+impl Pages {
     fn start(share: Shared, dir: &RelPath, spec: &ListSpec) -> Result<Self> {
         check_names(dir, OP)?;
         if spec.recursive {
@@ -74,7 +60,7 @@ impl Listing {
         }
         let place = match &spec.from {
             None => Place { cookie: 0, verifier: [0; 8], dir: Bytes::new() },
-            Some(cursor) => Place::from_cursor(cursor).ok_or_else(|| {
+            Some(cursor) => place(cursor).ok_or_else(|| {
                 Error::new(ErrorKind::Changed, OP).at(dir).because("the cursor is not one of this driver")
             })?,
         };
@@ -95,45 +81,54 @@ impl Listing {
         };
         let raw = raw.map_err(|failure| self.share.error(failure, OP, &self.dir))?;
         let broken = |why: &'static str| Error::new(ErrorKind::Unexpected, OP).at(&self.dir).because(why);
-        let next = match raw.entries.last() {
+        let next = match raw.last {
             _ if raw.end => None,
             None => return Err(broken("the server sent a page without entries that is not the last")),
-            Some(last) if last.cookie == self.place.cookie => {
+            Some(last) if last == self.place.cookie => {
                 return Err(broken("the server sends the same page again and again"));
             }
-            Some(last) => Some(Place { cookie: last.cookie, verifier: raw.verifier, dir: self.place.dir.clone() }),
+            Some(last) => Some(Place { cookie: last, verifier: raw.verifier, dir: self.place.dir.clone() }),
         };
-        if raw.entries.iter().any(|entry| entry.name.is_empty() || entry.name.iter().any(|b| matches!(b, 0 | b'/'))) {
+        let Some(items) = raw.items else {
             return Err(broken("the server sent a name that is empty or holds a slash or NUL"));
-        }
-        let entries = self.complete(raw.entries).await?;
+        };
+        let entries = self.complete(items).await?;
         if let Some(place) = &next {
             self.place = place.clone();
         }
-        Ok(Page { entries, next: next.map(|place| place.cursor()) })
+        Ok(Page { entries, next: next.map(|place| cursor(&place)) })
     }
 
     async fn raw_page(&mut self) -> Result<RawPage, Failure> {
         if self.place.dir.is_empty() {
             self.place.dir = self.share.directory(&self.dir).await?;
         }
+        let (pool, size) = (&self.share.pool, self.share.dir_size);
         if !self.share.plain_readdir.load(Ordering::Relaxed) {
-            match readdirplus(&self.share, &self.place).await {
+            let answer =
+                pool.readdirplus(&self.place, size, |reply| Ok(self.raw(&decode::listing_plus(&reply)?))).await;
+            match answer {
                 Err(Failure::Status(nfsstat3::NFS3ERR_NOTSUPP)) if self.place.cookie == 0 => {
-                    tracing::debug!(server = %self.share.pool.server(), "no READDIRPLUS, every entry is looked up");
+                    tracing::debug!(server = %pool.server(), "no READDIRPLUS, every entry is looked up");
                     self.share.plain_readdir.store(true, Ordering::Relaxed);
                 }
                 answer => return answer,
             }
         }
-        readdir(&self.share, &self.place).await
+        pool.readdir(&self.place, size, |reply| Ok(self.raw(&decode::listing_plain(&reply)?))).await
+    }
+
+    fn raw(&self, listing: &Listing<'_>) -> RawPage {
+        let named = listing.entries.iter().filter(|entry| !matches!(entry.name, b"." | b".."));
+        let good = |name: &[u8]| !name.is_empty() && !name.iter().any(|b| matches!(b, 0 | b'/'));
+        let items = named.map(|entry| good(entry.name).then(|| self.item(entry))).collect();
+        let last = listing.entries.last().map(|entry| entry.cookie);
+        RawPage { items, last, verifier: listing.verifier, end: listing.end }
     }
 
     /// Entries with everything that the page left out: attributes and handles by LOOKUP, targets of links by
     /// READLINK, several at a time. What vanished meanwhile is left out.
-    async fn complete(&self, raw: Vec<Raw>) -> Result<Vec<Entry>> {
-        let listed = raw.into_iter().filter(|raw| !matches!(raw.name.as_slice(), b"." | b".."));
-        let items: Vec<Item> = listed.map(|raw| self.item(raw)).collect();
+    async fn complete(&self, items: Vec<Item>) -> Result<Vec<Entry>> {
         if items.iter().all(|item| matches!(item, Item::Whole(_))) {
             let whole =
                 items.into_iter().filter_map(|item| if let Item::Whole(entry) = item { Some(entry) } else { None });
@@ -143,11 +138,10 @@ impl Listing {
         completed.try_filter_map(|entry| std::future::ready(Ok(entry))).try_collect().await
     }
 
-    fn item(&self, raw: Raw) -> Item {
-        let path = self.dir.join(&raw.name);
-        let (Some(handle), Some(attributes)) = (&raw.handle, &raw.attributes) else {
-            return Item::Bare(path, raw.handle);
-        };
+    fn item(&self, listed: &Listed<'_>) -> Item {
+        let path = self.dir.join(listed.name);
+        let handle = listed.handle.map(Bytes::copy_from_slice);
+        let (Some(handle), Some(attributes)) = (&handle, &listed.attributes) else { return Item::Bare(path, handle) };
         let entry = attributes::entry(path, handle.clone(), attributes, self.want);
         match entry.kind {
             Kind::Symlink { .. } => return Item::Link(entry),
@@ -179,8 +173,8 @@ impl Listing {
 
     async fn looked_up(&self, path: RelPath, handle: Option<Bytes>) -> Result<Entry, Failure> {
         let (handle, attributes) = match handle {
-            Some(handle) => (handle.clone(), getattr(&self.share.pool, &handle).await?),
-            None => lookup(&self.share.pool, self.place.dir.clone(), path.file_name()).await?,
+            Some(handle) => (handle.clone(), self.share.pool.getattr(&handle).await?),
+            None => self.share.pool.lookup(&self.place.dir, path.file_name()).await?,
         };
         self.with_target(attributes::entry(path, handle, &attributes, self.want)).await
     }
@@ -198,64 +192,23 @@ enum Item {
 /// Asks where a symbolic link points; nothing to do for anything else.
 pub(crate) async fn add_link_target(share: &Share, entry: &mut Entry) -> Result<(), Failure> {
     let (Kind::Symlink { target }, Some(handle)) = (&mut entry.kind, &entry.locator) else { return Ok(()) };
-    let args = READLINK3args { symlink: wire_handle(handle) };
-    let answer = share.pool.nfs::<READLINK3res>(NFS_PROGRAM::NFSPROC3_READLINK, &args).await?;
-    *target = answer.data.0.into_owned().into();
+    *target = share.pool.readlink(handle).await?;
     Ok(())
 }
 
-async fn readdirplus(share: &Share, place: &Place) -> Result<RawPage, Failure> {
-    let args = READDIRPLUS3args {
-        dir: wire_handle(&place.dir),
-        cookie: place.cookie,
-        cookieverf: cookieverf3(place.verifier),
-        dircount: share.dir_size,
-        maxcount: share.dir_size,
-    };
-    let answer = share.pool.nfs::<READDIRPLUS3res>(NFS_PROGRAM::NFSPROC3_READDIRPLUS, &args).await?;
-    let entries = answer.reply.entries.into_inner().into_iter().map(|entry| Raw {
-        name: entry.name.0.into_owned(),
-        cookie: entry.cookie,
-        handle: match entry.name_handle {
-            Nfs3Option::Some(handle) => Some(handle.data.into_owned().into()),
-            Nfs3Option::None => None,
-        },
-        attributes: match entry.name_attributes {
-            Nfs3Option::Some(attributes) => Some(attributes),
-            Nfs3Option::None => None,
-        },
-    });
-    Ok(RawPage { entries: entries.collect(), verifier: answer.cookieverf.0, end: answer.reply.eof })
+/// Cookie, verifier, handle.
+fn cursor(place: &Place) -> Cursor {
+    let mut raw = Vec::with_capacity(16 + place.dir.len());
+    raw.extend_from_slice(&place.cookie.to_be_bytes());
+    raw.extend_from_slice(&place.verifier);
+    raw.extend_from_slice(&place.dir);
+    Cursor(raw.into())
 }
 
-async fn readdir(share: &Share, place: &Place) -> Result<RawPage, Failure> {
-    let args = READDIR3args {
-        dir: wire_handle(&place.dir),
-        cookie: place.cookie,
-        cookieverf: cookieverf3(place.verifier),
-        count: share.dir_size,
-    };
-    let answer = share.pool.nfs::<READDIR3res>(NFS_PROGRAM::NFSPROC3_READDIR, &args).await?;
-    let entries = answer.reply.entries.into_inner().into_iter();
-    let raw = entries.map(|e| Raw { name: e.name.0.into_owned(), cookie: e.cookie, handle: None, attributes: None });
-    Ok(RawPage { entries: raw.collect(), verifier: answer.cookieverf.0, end: answer.reply.eof })
-}
-
-impl Place {
-    /// Cookie, verifier, handle.
-    fn cursor(&self) -> Cursor {
-        let mut raw = Vec::with_capacity(16 + self.dir.len());
-        raw.extend_from_slice(&self.cookie.to_be_bytes());
-        raw.extend_from_slice(&self.verifier);
-        raw.extend_from_slice(&self.dir);
-        Cursor(raw.into())
-    }
-
-    fn from_cursor(cursor: &Cursor) -> Option<Self> {
-        let (cookie, rest) = cursor.0.split_first_chunk::<8>()?;
-        let (verifier, dir) = rest.split_first_chunk::<8>()?;
-        Some(Self { cookie: u64::from_be_bytes(*cookie), verifier: *verifier, dir: cursor.0.slice_ref(dir) })
-    }
+fn place(cursor: &Cursor) -> Option<Place> {
+    let (cookie, rest) = cursor.0.split_first_chunk::<8>()?;
+    let (verifier, dir) = rest.split_first_chunk::<8>()?;
+    Some(Place { cookie: u64::from_be_bytes(*cookie), verifier: *verifier, dir: cursor.0.slice_ref(dir) })
 }
 
 #[cfg(test)]
@@ -264,8 +217,8 @@ mod tests {
 
     #[test]
     fn a_cursor_holds_the_place_in_a_directory() {
-        let place = Place { cookie: u64::MAX - 1, verifier: *b"verifier", dir: Bytes::from_static(b"handle") };
-        assert_eq!(Place::from_cursor(&place.cursor()), Some(place));
-        assert_eq!(Place::from_cursor(&Cursor(Bytes::from_static(b"short"))), None);
+        let at = Place { cookie: u64::MAX - 1, verifier: *b"verifier", dir: Bytes::from_static(b"handle") };
+        assert_eq!(place(&cursor(&at)), Some(at));
+        assert_eq!(place(&Cursor(Bytes::from_static(b"short"))), None);
     }
 }

@@ -1,17 +1,31 @@
 //! From a path to the file handle of its directory: MOUNT, and LOOKUP for what lies below the export.
 
-use crate::{Export, NfsOptions, address::Address, failure::Failure, pool::Manner, wire::Wire};
+use crate::{
+    Export, NfsOptions,
+    address::Address,
+    decode,
+    failure::Failure,
+    manner::{Manner, Procedure},
+    rpc::{Credential, Rpc, RpcError},
+    xdr::Writer,
+};
 use bytes::Bytes;
 use model::{Location, RelPath};
-use nfs3_client::{MountClient, MountError};
 use nfs3_types::{
-    mount::{self, dirpath, mountstat3},
+    mount::{self, mountstat3},
     nfs3,
-    rpc::opaque_auth,
-    xdr_codec::Opaque,
 };
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 use storage::{Error, ErrorKind, Reach, Result};
+
+const MNT: Procedure = Procedure::mount(1, "MNT");
+const EXPORT: Procedure = Procedure::mount(5, "EXPORT");
+/// Where NFS listens unless somebody says otherwise.
+const NFS_PORT: u16 = 2049;
 
 /// RPC flavour number of AUTH_SYS.
 const AUTH_SYS: u32 = 1;
@@ -34,42 +48,32 @@ pub(crate) struct Mounted {
     pub auth_flavors: Vec<u32>,
 }
 
-/// The export list of the server in `location`, without mounting anything. Many servers hide exports that
-/// this host may not mount.
-pub async fn list_exports(location: &Location, options: &NfsOptions) -> Result<Vec<Export>> {
+/// The export list of the server in `location` by MOUNT v3 (EXPORT), without mounting anything; the path of the
+/// location is not looked at. Many servers hide exports that this host may not mount.
+///
+/// Errors: those of [`crate::NfsStore::connect`] about the server; `Unsupported` when it has no MOUNT v3.
+pub async fn exports(location: &Location, options: &NfsOptions) -> Result<Vec<Export>> {
     let address = Address::new(location, options)?;
-    let manner = Manner::new(options);
+    let manner = Manner::new(options, &address.host)?;
     let server = Server::find(&address, &manner).await?;
-    exports_of(&manner, server.mount, &address.credential(&options.aux_gids))
+    exports_of(&manner, &server.mount, &address.credential(&options.aux_gids))
         .await
         .map_err(|f| f.error("list the exports"))
 }
 
-pub(crate) async fn exports_of(
-    manner: &Manner,
-    server: SocketAddr,
-    credential: &opaque_auth<'static>,
-) -> Result<Vec<Export>, Failure> {
-    let mut wire = manner.connect(server).await?;
-    let mut client = client(&mut wire, credential);
-    let list = manner.observed("EXPORT", client.export()).await?.into_inner();
-    let text = |raw: Vec<u8>| String::from_utf8_lossy(&raw).into_owned();
-    let export = |node: mount::export_node| Export {
-        path: node.ex_dir.0.into_owned().into(),
-        groups: node.ex_groups.into_inner().into_iter().map(|group| text(group.0.into_owned())).collect(),
-    };
-    Ok(list.into_iter().map(export).collect())
+pub(crate) async fn exports_of(manner: &Manner, server: &Rpc, credential: &Credential) -> Result<Vec<Export>, Failure> {
+    manner.ask(server, &EXPORT, credential, Bytes::new(), |reply| decode::exports(&reply)).await
 }
 
 /// Mounts the path of `address`, or the longest export above it.
-pub(crate) async fn mount(address: &Address, manner: &Manner, credential: &opaque_auth<'static>) -> Result<Mounted> {
+pub(crate) async fn mount(address: &Address, manner: &Manner, credential: &Credential) -> Result<Mounted> {
     let server = Server::find(address, manner).await?;
     let refusal = match server.mount(manner, credential, &address.path).await {
         Ok(mounted) => return checked(mounted),
         Err(failure @ Failure::Mount(_)) => failure,
         Err(failure) => return Err(failure.error(OP)),
     };
-    let exports = exports_of(manner, server.mount, credential).await.unwrap_or_default();
+    let exports = exports_of(manner, &server.mount, credential).await.unwrap_or_default();
     // A server that hides its list may still mount what lies above, so without one every ancestor is tried.
     let above = |export: &Export| strip(&address.path, &export.path).is_some_and(|rest| !rest.is_root());
     let mut candidates: Vec<Bytes> = if exports.is_empty() {
@@ -126,21 +130,26 @@ fn checked(mounted: Mounted) -> Result<Mounted> {
         .hint("allow `sec=sys` for this host on the server; Kerberos is not spoken"))
 }
 
-/// Where a server's programs listen.
+/// Where a server's NFS listens, and a connection to its MOUNT.
 struct Server {
     nfs: SocketAddr,
-    mount: SocketAddr,
+    mount: Rpc,
 }
 
 impl Server {
     /// Takes the first address of the host whose programs can be found and whose MOUNT answers a connection.
     async fn find(address: &Address, manner: &Manner) -> Result<Self> {
         let op = "reach the server";
-        let resolved = tokio::net::lookup_host((address.host.as_str(), 0)).await.map_err(|e| {
+        let unconnected = |e: io::Error| Failure::Rpc(RpcError::Connect(Arc::new(e)));
+        let resolving = tokio::net::lookup_host((address.host.as_str(), 0));
+        let resolved = tokio::time::timeout(manner.rpc.connect_timeout, resolving)
+            .await
+            .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "the name server does not answer")));
+        let resolved = resolved.map_err(|e| {
             let hint = format!("the name `{}` cannot be resolved: check it, and this host's DNS", address.host);
-            Failure::Connect(e).error(op).hint(hint)
+            unconnected(e).error(op).hint(hint)
         })?;
-        let mut failure = Failure::Connect(std::io::Error::other(format!("`{}` has no address", address.host)));
+        let mut failure = unconnected(io::Error::other(format!("`{}` has no address", address.host)));
         for at in resolved {
             match Self::at(at.ip(), address, manner).await {
                 Ok(server) => return Ok(server),
@@ -151,52 +160,54 @@ impl Server {
     }
 
     async fn at(server: IpAddr, address: &Address, manner: &Manner) -> Result<Self, Failure> {
-        let mount_port = match address.mount_port {
-            Some(port) => port,
-            None => match (manner.port_of(server, mount::PROGRAM, "MOUNT").await, address.port) {
-                (Ok(found), _) => found,
-                // Servers without a portmapper often serve both programs on one port.
-                (Err(Failure::Connect(_)), Some(port)) => port,
-                (Err(failure), _) => return Err(failure),
-            },
+        let (nfs, mount) = if manner.rpc.tls.is_some() {
+            // A TLS endpoint stands before the ports that are named; a portmapper knows nothing of it.
+            let nfs = address.port.unwrap_or(NFS_PORT);
+            (nfs, address.mount_port.unwrap_or(nfs))
+        } else {
+            ports_at(server, address, manner).await?
         };
-        let nfs_port = match address.port {
-            Some(port) => port,
-            None => match manner.port_of(server, nfs3::PROGRAM, "NFS").await {
-                Ok(port) => port,
-                // Only MOUNT's port was named, and there is no portmapper: then NFS is where it always is.
-                Err(Failure::Connect(_)) if address.mount_port.is_some() => 2049,
-                Err(failure) => return Err(failure),
-            },
-        };
-        let found = Self { nfs: SocketAddr::new(server, nfs_port), mount: SocketAddr::new(server, mount_port) };
-        manner.connect(found.mount).await?;
-        Ok(found)
+        let mount = manner.connect(SocketAddr::new(server, mount)).await?;
+        Ok(Self { nfs: SocketAddr::new(server, nfs), mount })
     }
 
-    async fn mount(&self, manner: &Manner, credential: &opaque_auth<'static>, path: &[u8]) -> Result<Mounted, Failure> {
-        let mut wire = manner.connect(self.mount).await?;
-        let mut client = client(&mut wire, credential);
-        let call = async {
-            client.mnt(dirpath(Opaque::borrowed(path))).await.map_err(|e| match e {
-                MountError::Rpc(error) => Failure::Rpc(error),
-                MountError::Denied(status) => Failure::Mount(status),
-            })
-        };
-        let answer = manner.observed("MNT", call).await?;
+    async fn mount(&self, manner: &Manner, credential: &Credential, path: &[u8]) -> Result<Mounted, Failure> {
+        let mut arguments = Writer::default();
+        arguments.opaque(path);
+        let answer =
+            manner.ask(&self.mount, &MNT, credential, arguments.into_bytes(), |reply| decode::root(&reply)).await?;
         Ok(Mounted {
             nfs: self.nfs,
-            mount: self.mount,
+            mount: self.mount.peer(),
             export: Bytes::copy_from_slice(path),
             below: RelPath::ROOT,
-            root: answer.fhandle.0.into_owned().into(),
+            root: answer.handle,
             auth_flavors: answer.auth_flavors,
         })
     }
 }
 
-fn client<'a>(wire: &'a mut Wire, credential: &opaque_auth<'static>) -> MountClient<&'a mut Wire> {
-    MountClient::new_with_auth(wire, credential.clone(), opaque_auth::default())
+/// The ports of NFS and of MOUNT: those that the location names, else those that the portmapper tells.
+async fn ports_at(server: IpAddr, address: &Address, manner: &Manner) -> Result<(u16, u16), Failure> {
+    let mount = match address.mount_port {
+        Some(port) => port,
+        None => match (manner.port_of(server, mount::PROGRAM, "MOUNT").await, address.port) {
+            (Ok(found), _) => found,
+            // Servers without a portmapper often serve both programs on one port.
+            (Err(failure), Some(port)) if failure.is_unconnected() => port,
+            (Err(failure), _) => return Err(failure),
+        },
+    };
+    let nfs = match address.port {
+        Some(port) => port,
+        None => match manner.port_of(server, nfs3::PROGRAM, "NFS").await {
+            Ok(port) => port,
+            // Only MOUNT's port was named, and there is no portmapper: then NFS is where it always is.
+            Err(failure) if failure.is_unconnected() && address.mount_port.is_some() => NFS_PORT,
+            Err(failure) => return Err(failure),
+        },
+    };
+    Ok((nfs, mount))
 }
 
 /// What of `path` lies below `export`; `None` when it does not.

@@ -1,130 +1,58 @@
-//! Many requests at a time over a client that serves one on each connection.
+//! Connections to one server's NFS port, and what happens when they break.
 //!
-//! The rest of the driver only knows [`Pool::nfs`]: a transport that multiplexes would take its place. A
-//! connection belongs to the request that uses it; when the request is dropped, times out or ends in doubt,
-//! the connection goes with it, so an answer that nobody waits for is never taken for another's.
+//! Each connection carries many requests. There is one at first; another is opened when all that are open are
+//! busy, up to [`NfsOptions::connections`](crate::NfsOptions). A request that lost its connection is sent again
+//! over another: all that is ever sent only reads, so twice is as good as once.
 
-use crate::{NfsOptions, PrivilegedPort, failure::Failure, wire::Wire};
-use futures::FutureExt as _;
-use nfs3_client::{PortmapError, PortmapperClient, RpcError, rpc::RpcClient};
-use nfs3_types::{
-    nfs3::{self, NFS_PROGRAM, Nfs3Result},
-    portmap::{IPPROTO_TCP, PMAP_PORT},
-    rpc::opaque_auth,
-    xdr_codec::{Pack, Unpack},
+use crate::{
+    failure::Failure,
+    manner::{Manner, Procedure},
+    rpc::{self, Credential, Rpc, RpcError},
 };
+use bytes::Bytes;
+use nfs3_types::nfs3;
 use std::{
-    fmt,
-    io::{self, ErrorKind},
-    net::{IpAddr, SocketAddr},
-    panic::AssertUnwindSafe,
-    sync::{Arc, Mutex, PoisonError},
+    fmt, io,
+    net::SocketAddr,
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
-use storage::Probe;
 use tokio::sync::Semaphore;
 
-/// A connection that was in use so recently is taken without asking whether the server closed it: the
-/// question is a system call, and a wrong guess is an error that is retried.
-const FRESH: Duration = Duration::from_millis(20);
-
-/// How connections are made and how long anything may take.
-#[derive(Clone, Debug)]
-pub(crate) struct Manner {
-    pub privileged: PrivilegedPort,
-    pub connect_timeout: Duration,
-    pub request_timeout: Duration,
-    pub connections: usize,
-    pub probe: Arc<dyn Probe>,
-}
-
-impl Manner {
-    pub fn new(options: &NfsOptions) -> Self {
-        Self {
-            privileged: options.privileged_port,
-            connect_timeout: options.connect_timeout,
-            request_timeout: options.request_timeout,
-            connections: options.connections.get(),
-            probe: options.probe.clone(),
-        }
-    }
-
-    pub async fn connect(&self, to: SocketAddr) -> Result<Wire, Failure> {
-        let made = Wire::connect(to, self.privileged, self.connect_timeout).await;
-        made.map_err(|e| Failure::Connect(io::Error::new(e.kind(), format!("{to}: {e}"))))
-    }
-
-    /// Sends one call and waits for its answer, no longer than the request timeout. A panic of the client
-    /// crate ends here.
-    pub async fn answer<T, E: Into<Failure>>(
-        &self,
-        call: impl Future<Output = Result<T, E>> + Send,
-    ) -> Result<T, Failure> {
-        match tokio::time::timeout(self.request_timeout, AssertUnwindSafe(call).catch_unwind()).await {
-            Ok(Ok(answer)) => answer.map_err(Into::into),
-            Ok(Err(_panic)) => Err(Failure::Panicked),
-            Err(_elapsed) => Err(Failure::Timeout(self.request_timeout)),
-        }
-    }
-
-    /// Like [`Manner::answer`], and tells the probe.
-    pub async fn observed<T, E: Into<Failure>>(
-        &self,
-        op: &'static str,
-        call: impl Future<Output = Result<T, E>> + Send,
-    ) -> Result<T, Failure> {
-        let since = Instant::now();
-        let answer = self.answer(call).await;
-        self.probe.observed(op, since.elapsed(), answer.is_ok());
-        answer
-    }
-
-    /// Asks the portmapper of `server` where a program of version 3 listens.
-    pub async fn port_of(&self, server: IpAddr, program: u32, name: &'static str) -> Result<u16, Failure> {
-        let mut wire = self.connect(SocketAddr::new(server, PMAP_PORT)).await?;
-        let mut portmapper = PortmapperClient::new(&mut wire);
-        self.answer(async {
-            portmapper.getport(program, 3, IPPROTO_TCP).await.map_err(|e| match e {
-                PortmapError::Rpc(error) => Failure::Rpc(error),
-                PortmapError::ProgramUnavailable | PortmapError::InvalidPortValue(_) => Failure::NotRegistered(name),
-            })
-        })
-        .await
-    }
-}
-
-/// An answer of NFS: what was asked for, or a status.
-pub(crate) trait Answer: Unpack {
-    /// What comes with success.
-    type Good;
-    /// Success, or the status.
-    fn result(self) -> Result<Self::Good, Failure>;
-}
-
-impl<T: Unpack, E: Unpack> Answer for Nfs3Result<T, E> {
-    type Good = T;
-    fn result(self) -> Result<T, Failure> {
-        match self {
-            Self::Ok(good) => Ok(good),
-            Self::Err((status, _)) => Err(Failure::Status(status)),
-        }
-    }
-}
+/// Requests under way on every open connection before another one is opened.
+const BUSY: usize = 8;
+/// How long no further connection is tried after one could not be opened while others stand.
+const GROW_AGAIN: Duration = Duration::from_secs(5);
+/// How often a request is sent over another connection after its own broke. A request that breaks the server
+/// must not do so for ever.
+const RESENDS: u32 = 3;
+/// Pauses between attempts to reach a server that is away; they double.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Connections to one server's NFS port.
 pub(crate) struct Pool {
     manner: Manner,
-    credential: opaque_auth<'static>,
+    credential: Credential,
+    /// Name of the server, whose other addresses are tried when the one in use does not answer.
+    host: String,
     /// Ask the portmapper again when nothing listens at the port any more.
     port_may_move: bool,
     slots: Semaphore,
+    opening: tokio::sync::Mutex<()>,
     state: Mutex<State>,
 }
 
 struct State {
     server: SocketAddr,
-    /// Connections that wait for a request, and since when.
-    idle: Vec<(Wire, Instant)>,
+    open: Vec<Rpc>,
+    /// The server was there once: what is refused now may be a restart.
+    met: bool,
+    /// No further connection is opened before.
+    grow_at: Option<Instant>,
+    /// Attempts that failed, and how the last one did.
+    failed: u64,
+    failure: Option<Failure>,
 }
 
 impl fmt::Debug for Pool {
@@ -134,10 +62,17 @@ impl fmt::Debug for Pool {
 }
 
 impl Pool {
-    pub fn new(manner: Manner, credential: opaque_auth<'static>, server: SocketAddr, port_may_move: bool) -> Self {
-        let state = Mutex::new(State { server, idle: Vec::new() });
-        let slots = Semaphore::new(manner.connections);
-        Self { manner, credential, port_may_move, slots, state }
+    pub fn new(manner: Manner, credential: Credential, host: &str, server: SocketAddr, port_may_move: bool) -> Self {
+        let state = State { server, open: Vec::new(), met: false, grow_at: None, failed: 0, failure: None };
+        Self {
+            slots: Semaphore::new(manner.in_flight),
+            manner,
+            credential,
+            host: host.to_owned(),
+            port_may_move,
+            opening: tokio::sync::Mutex::default(),
+            state: Mutex::new(state),
+        }
     }
 
     /// Where NFS is served.
@@ -150,104 +85,153 @@ impl Pool {
         let mut state = self.state();
         if state.server != server {
             state.server = server;
-            state.idle.clear();
+            state.open.clear();
         }
     }
 
     /// How many requests can be under way.
     pub fn width(&self) -> usize {
-        self.manner.connections
+        self.manner.in_flight
     }
 
     /// One NFS request.
-    pub async fn nfs<R: Answer + Send>(
+    pub async fn nfs<T>(
         &self,
-        procedure: NFS_PROGRAM,
-        args: &(impl Pack + Send + Sync),
-    ) -> Result<R::Good, Failure>
-    where
-        R::Good: Send,
-    {
+        procedure: &Procedure,
+        arguments: Bytes,
+        decode: impl Fn(Bytes) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         let _slot = self.slots.acquire().await.expect("the semaphore is never closed");
-        let mut wire = self.connection().await?;
-        let answer = {
-            let mut client = RpcClient::new_with_auth(&mut wire, self.credential.clone(), opaque_auth::default());
-            let call = async {
-                let answer = client.call::<_, R>(nfs3::PROGRAM, nfs3::VERSION, procedure as u32, args).await;
-                answer.map_err(Failure::Rpc).and_then(Answer::result)
-            };
-            self.manner.observed(name(procedure), call).await
-        };
-        match &answer {
-            Err(failure) if !failure.leaves_connection_clean() => {
-                tracing::debug!(op = name(procedure), error = %failure, "connection dropped");
-                // When the server went away, the other connections are as dead as this one.
-                if matches!(failure, Failure::Rpc(RpcError::Io(_))) {
-                    self.state().idle.clear();
-                }
-            }
-            _ => self.state().idle.push((wire, Instant::now())),
-        }
-        answer
-    }
-
-    async fn connection(&self) -> Result<Wire, Failure> {
-        let server = {
-            let mut state = self.state();
-            // A server closes what was idle for some minutes, and a restarted one knows no old connection.
-            while let Some((wire, since)) = state.idle.pop() {
-                if since.elapsed() < FRESH || wire.is_quiet() {
-                    return Ok(wire);
-                }
-            }
-            state.server
-        };
-        let refused = match self.manner.connect(server).await {
-            Err(Failure::Connect(cause)) if self.port_may_move && cause.kind() == ErrorKind::ConnectionRefused => cause,
+        let since = Instant::now();
+        let mut failure = match self.sent(procedure, &arguments, &decode).await {
+            Err(failure) if lost(&failure) => failure,
             done => return done,
         };
-        let Ok(port) = self.manner.port_of(server.ip(), nfs3::PROGRAM, "NFS").await else {
-            return Err(Failure::Connect(refused));
-        };
-        let moved = SocketAddr::new(server.ip(), port);
-        if moved == server {
-            return Err(Failure::Connect(refused));
+        let mut resends = 0;
+        let mut pause = Duration::ZERO;
+        loop {
+            match &failure {
+                Failure::Rpc(RpcError::Closed(_)) if resends < RESENDS => resends += 1,
+                Failure::Rpc(RpcError::Connect(_)) if self.state().met => {}
+                _ => return Err(failure),
+            }
+            if since.elapsed() + pause > self.manner.reconnect_for {
+                return Err(failure);
+            }
+            tracing::debug!(op = procedure.name, %failure, ?pause, "sending again");
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+            // All of it is one request to whoever waits for it.
+            let limit = self.manner.rpc.call_timeout;
+            let again =
+                tokio::time::timeout(limit.saturating_sub(since.elapsed()), self.sent(procedure, &arguments, &decode));
+            failure = match again.await {
+                Err(_elapsed) => return Err(Failure::Rpc(RpcError::Timeout(limit))),
+                Ok(Err(failure)) if lost(&failure) => failure,
+                Ok(done) => return done,
+            };
         }
-        let wire = self.manner.connect(moved).await?;
-        self.state().server = moved;
-        Ok(wire)
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    async fn sent<T>(
+        &self,
+        procedure: &Procedure,
+        arguments: &Bytes,
+        decode: impl Fn(Bytes) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let rpc = self.connection().await?;
+        self.manner.ask(&rpc, procedure, &self.credential, arguments.clone(), decode).await
+    }
+
+    /// The open connection with the least to do, or a new one.
+    async fn connection(&self) -> Result<Rpc, Failure> {
+        let (seen, standing) = {
+            let mut state = self.state();
+            let standing = state.least_busy();
+            if let Some(rpc) = &standing
+                && (rpc.under_way() < BUSY
+                    || state.open.len() >= self.manner.connections
+                    || state.grow_at.is_some_and(|at| Instant::now() < at))
+            {
+                return Ok(rpc.clone());
+            }
+            (state.failed, standing)
+        };
+        if let Some(rpc) = standing {
+            let Ok(_one_at_a_time) = self.opening.try_lock() else { return Ok(rpc) };
+            return Ok(self.opened().await.unwrap_or_else(|failure| {
+                tracing::debug!(%failure, "no further connection");
+                self.state().grow_at = Some(Instant::now() + GROW_AGAIN);
+                rpc
+            }));
+        }
+        let _one_at_a_time = self.opening.lock().await;
+        {
+            // Whoever had the lock before has found out for all that wait.
+            let mut state = self.state();
+            if let Some(rpc) = state.least_busy() {
+                return Ok(rpc);
+            }
+            if state.failed != seen
+                && let Some(failure) = &state.failure
+            {
+                return Err(failure.clone());
+            }
+        }
+        self.opened().await.inspect_err(|failure| {
+            let mut state = self.state();
+            state.failed += 1;
+            state.failure = Some(failure.clone());
+        })
+    }
+
+    async fn opened(&self) -> Result<Rpc, Failure> {
+        let rpc = self.reached().await?;
+        let mut state = self.state();
+        state.server = rpc.peer();
+        state.met = true;
+        state.open.push(rpc.clone());
+        Ok(rpc)
+    }
+
+    /// A new connection: to the address in use, or where the portmapper says that NFS went, or to another
+    /// address of the host.
+    async fn reached(&self) -> Result<Rpc, Failure> {
+        let server = self.server();
+        let refused = match self.manner.connect(server).await {
+            Err(Failure::Rpc(RpcError::Connect(cause))) if self.state().met => cause,
+            done => return done,
+        };
+        if self.port_may_move
+            && refused.kind() == io::ErrorKind::ConnectionRefused
+            && let Ok(port) = self.manner.port_of(server.ip(), nfs3::PROGRAM, "NFS").await
+            && port != server.port()
+        {
+            return self.manner.connect(SocketAddr::new(server.ip(), port)).await;
+        }
+        let elsewhere = rpc::Address::new(&self.host, server.port());
+        match Rpc::connect(&elsewhere, &self.manner.rpc).await {
+            Ok(rpc) => Ok(rpc),
+            // What the address in use said is what counts.
+            Err(_) => Err(Failure::Rpc(RpcError::Connect(refused))),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
         // Nothing under the lock can leave it half done.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The protocol's word for a procedure (RFC 1813), as probes get it.
-const fn name(procedure: NFS_PROGRAM) -> &'static str {
-    match procedure {
-        NFS_PROGRAM::NFSPROC3_NULL => "NULL",
-        NFS_PROGRAM::NFSPROC3_GETATTR => "GETATTR",
-        NFS_PROGRAM::NFSPROC3_SETATTR => "SETATTR",
-        NFS_PROGRAM::NFSPROC3_LOOKUP => "LOOKUP",
-        NFS_PROGRAM::NFSPROC3_ACCESS => "ACCESS",
-        NFS_PROGRAM::NFSPROC3_READLINK => "READLINK",
-        NFS_PROGRAM::NFSPROC3_READ => "READ",
-        NFS_PROGRAM::NFSPROC3_WRITE => "WRITE",
-        NFS_PROGRAM::NFSPROC3_CREATE => "CREATE",
-        NFS_PROGRAM::NFSPROC3_MKDIR => "MKDIR",
-        NFS_PROGRAM::NFSPROC3_SYMLINK => "SYMLINK",
-        NFS_PROGRAM::NFSPROC3_MKNOD => "MKNOD",
-        NFS_PROGRAM::NFSPROC3_REMOVE => "REMOVE",
-        NFS_PROGRAM::NFSPROC3_RMDIR => "RMDIR",
-        NFS_PROGRAM::NFSPROC3_RENAME => "RENAME",
-        NFS_PROGRAM::NFSPROC3_LINK => "LINK",
-        NFS_PROGRAM::NFSPROC3_READDIR => "READDIR",
-        NFS_PROGRAM::NFSPROC3_READDIRPLUS => "READDIRPLUS",
-        NFS_PROGRAM::NFSPROC3_FSSTAT => "FSSTAT",
-        NFS_PROGRAM::NFSPROC3_FSINFO => "FSINFO",
-        NFS_PROGRAM::NFSPROC3_PATHCONF => "PATHCONF",
-        NFS_PROGRAM::NFSPROC3_COMMIT => "COMMIT",
+impl State {
+    /// The open connection with the least to do. What was closed is forgotten.
+    fn least_busy(&mut self) -> Option<Rpc> {
+        self.open.retain(|rpc| !rpc.is_closed());
+        self.open.iter().min_by_key(|rpc| rpc.under_way()).cloned()
     }
+}
+
+/// Was the connection lost under the request, or could none be made?
+fn lost(failure: &Failure) -> bool {
+    matches!(failure, Failure::Rpc(RpcError::Closed(_) | RpcError::Connect(_)))
 }

@@ -2,21 +2,19 @@
 
 use crate::{
     attributes::{self, same_content},
+    decode::Content,
     failure::Failure,
-    handles::{Share, Shared, check_names, getattr, wire_handle},
+    handles::{Share, Shared, check_names},
 };
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt as _, stream, stream::BoxStream};
 use model::{RelPath, Stamp};
-use nfs3_types::nfs3::{NFS_PROGRAM, NFS3_FHSIZE, Nfs3Option, READ3args, READ3res, fattr3, ftype3, nfstime3};
+use nfs3_types::nfs3::{NFS3_FHSIZE, fattr3, ftype3, nfstime3};
 use std::{ops::Range, sync::Arc};
 use storage::{Body, Error, ErrorKind, ReadSpec, Reading, Result};
 use tokio_util::task::AbortOnDropHandle;
 
 const OP: &str = "read";
-
-/// READs in flight for one file. A stream holds as many pieces of at most 1 MiB, taken or not.
-const IN_FLIGHT: usize = 4;
 
 /// Content of the file at `path`.
 pub(crate) async fn read(share: &Shared, path: &RelPath, spec: ReadSpec) -> Result<Reading> {
@@ -88,7 +86,7 @@ async fn begin(share: &Share, path: &RelPath, locator: Option<Bytes>, spec: &Rea
         // Nothing to read; what it is still has to be told, and an empty file may have grown.
         let attributes = match known {
             Some(attributes) => attributes,
-            None => getattr(&share.pool, &handle).await?,
+            None => share.pool.getattr(&handle).await?,
         };
         let accessed = Some(attributes.atime);
         return Ok(First { handle, attributes, accessed, piece: Piece::default(), wanted });
@@ -101,15 +99,13 @@ async fn begin(share: &Share, path: &RelPath, locator: Option<Bytes>, spec: &Rea
 /// One READ of at most `len` bytes, with the attributes after it.
 async fn read_once(share: &Share, handle: &Bytes, offset: u64, len: u64) -> Result<(Piece, fattr3), Failure> {
     let count = u32::try_from(len).unwrap_or(u32::MAX).min(share.read_size);
-    let args = READ3args { file: wire_handle(handle), offset, count };
-    let answer = share.pool.nfs::<READ3res>(NFS_PROGRAM::NFSPROC3_READ, &args).await?;
-    let attributes = match answer.file_attributes {
-        Nfs3Option::Some(attributes) => attributes,
-        Nfs3Option::None => getattr(&share.pool, handle).await?,
+    let Content { attributes, end, mut data } = share.pool.read(handle, offset, count).await?;
+    let attributes = match attributes {
+        Some(attributes) => attributes,
+        None => share.pool.getattr(handle).await?,
     };
-    let mut data = Bytes::from(answer.data.into_owned());
     data.truncate(usize::try_from(count).unwrap_or(usize::MAX));
-    Ok((Piece { data, end: answer.eof }, attributes))
+    Ok((Piece { data, end }, attributes))
 }
 
 /// The file that is being read, as the first answer described it.
@@ -139,6 +135,8 @@ impl Rest {
 
     fn pieces(self, wanted: Range<u64>) -> BoxStream<'static, Result<Bytes>> {
         let step = u64::from(self.share.read_size);
+        // READs in flight: the stream holds as many pieces of at most 1 MiB, taken or not.
+        let together = self.share.manner.read_ahead;
         let end = wanted.end;
         let file = Arc::new(self);
         let starts =
@@ -146,11 +144,11 @@ impl Rest {
         stream::iter(starts)
             .map(move |at| {
                 let file = file.clone();
-                // A task of its own: a reader that pauses must not hold a connection that others wait for.
+                // A task of its own: a reader that pauses must not hold up requests that wait for their turn.
                 let task = tokio::spawn(async move { file.piece(at..end.min(at.saturating_add(step))).await });
                 AbortOnDropHandle::new(task)
             })
-            .buffered(IN_FLIGHT)
+            .buffered(together)
             .map(|done| done.unwrap_or_else(|e| Err(Error::new(ErrorKind::Unexpected, OP).because(e))))
             // The stream ends after the first error.
             .scan(false, |failed, piece| {

@@ -5,15 +5,15 @@ use crate::{
     address::Address,
     attributes::{self, READS},
     failure::Failure,
-    handles::{Share, Shared, check_names, wire_handle},
-    list, mount,
-    pool::Manner,
-    read,
+    handles::{Share, Shared, check_names},
+    list,
+    manner::Manner,
+    mount, read,
 };
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use model::{Entry, Facets, Location, NameRules, RelPath};
-use nfs3_types::nfs3::{FSSTAT3args, FSSTAT3res, FSSTAT3resok, NFS_PROGRAM};
+use nfs3_types::nfs3::FSSTAT3resok;
 use std::{fmt, num::NonZeroU32, sync::Arc};
 use storage::{
     Capabilities, ListOrder, ListSpec, MetaWrite, NodeKinds, Page, PartRules, Publish, ReadSpec, Reading, Result,
@@ -44,7 +44,8 @@ impl NfsStore {
     pub async fn connect(location: &Location, options: NfsOptions) -> Result<Self> {
         let address = Address::new(location, &options)?;
         let credential = address.credential(&options.aux_gids);
-        let (share, identity) = Share::mount(address, Manner::new(&options), credential).await?;
+        let manner = Manner::new(&options, &address.host)?;
+        let (share, identity) = Share::mount(address, manner, credential).await?;
         let caps = capabilities(&identity, location);
         Ok(Self { share: Arc::new(share), location: location.clone(), identity, caps })
     }
@@ -61,13 +62,15 @@ impl NfsStore {
 
     /// The server's export list.
     pub async fn exports(&self) -> Result<Vec<Export>> {
-        let asked = mount::exports_of(&self.share.manner, self.share.mount_server, &self.share.credential);
+        let asked = async {
+            let server = self.share.manner.connect(self.share.mount_server).await?;
+            mount::exports_of(&self.share.manner, &server, &self.share.credential).await
+        };
         asked.await.map_err(|failure| failure.error("list the exports"))
     }
 
     async fn statistics(&self) -> Result<FSSTAT3resok, Failure> {
-        let args = FSSTAT3args::from(wire_handle(&self.share.root()));
-        self.share.pool.nfs::<FSSTAT3res>(NFS_PROGRAM::NFSPROC3_FSSTAT, &args).await
+        self.share.pool.fsstat(&self.share.root()).await
     }
 
     async fn stat_once(&self, path: &RelPath, want: Facets) -> Result<Entry, Failure> {

@@ -3,7 +3,7 @@
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
-use longshore_driver_nfs::{NfsOptions, NfsStore, list_exports};
+use longshore_driver_nfs::{NfsOptions, NfsStore, exports};
 use model::{Entry, Facets, Kind, Location, Principal, RelPath, Special};
 use std::{
     collections::BTreeMap,
@@ -58,8 +58,12 @@ fn main() -> ExitCode {
         })
         .collect();
     if env::var_os(INNER).is_some() {
-        let restarts: [Case; 2] =
-            [("a walk survives", walk_survives_a_restart), ("a read survives", read_survives_a_restart)];
+        let restarts: [Case; 4] = [
+            ("a walk survives", walk_survives_a_restart),
+            ("a read survives", read_survives_a_restart),
+            ("a walk that is not retried survives", plain_walk_survives_a_restart),
+            ("a server that hangs is a timeout", hang_is_a_timeout),
+        ];
         trials = restarts
             .into_iter()
             .map(|(name, case)| {
@@ -322,8 +326,11 @@ fn not_exported(rig: &Rig) {
         // Exported, but not to us.
         let error = NfsStore::connect(&rig.elsewhere("/closed"), NfsOptions::default()).await.unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::Denied | ErrorKind::NotFound), "{error:?}");
-        let exports = list_exports(&rig.elsewhere("/"), &NfsOptions::default()).await.unwrap();
-        assert!(exports.iter().any(|export| export.path == "/data"), "{exports:?}");
+        let shown = exports(&rig.elsewhere("/"), &NfsOptions::default()).await.unwrap();
+        assert!(shown.iter().any(|export| export.path == "/data"), "{shown:?}");
+        // By the portmapper, and without a path.
+        let host = format!("nfs://{}", rig.ports().0).parse().unwrap();
+        assert_eq!(exports(&host, &NfsOptions::default()).await.unwrap(), shown);
     });
 }
 
@@ -417,6 +424,12 @@ fn rig_command(arguments: &[&str]) {
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
 }
 
+/// A store that soon tells that its server is away, and leaves it to others to wait.
+async fn impatient(rig: &Rig) -> Arc<NfsStore> {
+    let options = NfsOptions { reconnect_for: Duration::from_millis(200), ..NfsOptions::default() };
+    Arc::new(NfsStore::connect(&rig.location(), options).await.unwrap())
+}
+
 /// Kills the server, sees that it is gone, and has it back a little later.
 async fn kill_and_restart(store: &NfsStore) -> tokio::task::JoinHandle<()> {
     tokio::task::spawn_blocking(|| rig_command(&["kill", "ganesha"])).await.unwrap();
@@ -433,37 +446,79 @@ fn patient(store: &Arc<NfsStore>) -> Retrying<NfsStore> {
 
 fn walk_survives_a_restart(rig: &Rig) {
     let fresh = rig.fresh("restart-walk");
-    make_tree(&[
-        "bulk".as_ref(),
-        fresh.on_disk.as_os_str(),
-        "--files".as_ref(),
-        "5000".as_ref(),
-        "--big".as_ref(),
-        "0".as_ref(),
-    ]);
+    let expected = many_files(&fresh);
+    Runtime::new().unwrap().block_on(async {
+        let store = impatient(rig).await;
+        let found = walked_over_a_restart(Arc::new(patient(&store)), &fresh.path, || kill_and_restart(&store)).await;
+        assert!(found.iter().eq(expected.keys()), "{} of {}", found.len(), expected.len());
+    });
+}
+
+/// The requests themselves wait for the server.
+fn plain_walk_survives_a_restart(rig: &Rig) {
+    let fresh = rig.fresh("restart-plain");
+    let expected = many_files(&fresh);
+    Runtime::new().unwrap().block_on(async {
+        let options = NfsOptions { reconnect_for: Duration::from_mins(1), ..NfsOptions::default() };
+        let store = Arc::new(NfsStore::connect(&rig.location(), options).await.unwrap());
+        let restart = || async {
+            tokio::task::spawn_blocking(|| rig_command(&["kill", "ganesha"])).await.unwrap();
+            tokio::task::spawn_blocking(|| rig_command(&["start", "ganesha"]))
+        };
+        let found = walked_over_a_restart(store.clone(), &fresh.path, restart).await;
+        assert!(found.iter().eq(expected.keys()), "{} of {}", found.len(), expected.len());
+    });
+}
+
+fn many_files(fresh: &Fresh) -> BTreeMap<RelPath, fs::Metadata> {
+    let dir = fresh.on_disk.as_os_str();
+    make_tree(&["bulk".as_ref(), dir, "--files".as_ref(), "5000".as_ref(), "--big".as_ref(), "0".as_ref()]);
     let mut expected = BTreeMap::new();
     on_disk(&fresh.on_disk, &fresh.path, &mut expected);
-    Runtime::new().unwrap().block_on(async {
-        let store = rig.store().await;
-        let mut walk = walk(
-            Arc::new(patient(&store)),
-            WalkSpec { roots: vec![(fresh.path.clone(), None)], ..WalkSpec::default() },
-        );
-        let mut found = Vec::new();
-        let mut restarted = None;
-        while let Some(event) = walk.next().await.unwrap() {
-            match event {
-                WalkEvent::Page { entries, .. } => found.extend(entries.into_iter().map(|entry| entry.path)),
-                WalkEvent::Unreadable { dir, error } => panic!("{dir}: {error:?}"),
-                WalkEvent::Done { .. } | WalkEvent::Skipped { .. } | WalkEvent::Restarted { .. } => {}
-            }
-            if found.len() > 1000 && restarted.is_none() {
-                restarted = Some(kill_and_restart(&store).await);
-            }
+    expected
+}
+
+/// Every path of a walk, sorted and as often as it came; `restart` is done in its middle.
+async fn walked_over_a_restart<F: Future<Output = tokio::task::JoinHandle<()>>>(
+    source: Arc<dyn Source>,
+    root: &RelPath,
+    restart: impl Fn() -> F,
+) -> Vec<RelPath> {
+    let mut walk = walk(source, WalkSpec { roots: vec![(root.clone(), None)], ..WalkSpec::default() });
+    let mut found = Vec::new();
+    let mut restarted = None;
+    while let Some(event) = walk.next().await.unwrap() {
+        match event {
+            WalkEvent::Page { entries, .. } => found.extend(entries.into_iter().map(|entry| entry.path)),
+            WalkEvent::Unreadable { dir, error } => panic!("{dir}: {error:?}"),
+            WalkEvent::Done { .. } | WalkEvent::Skipped { .. } | WalkEvent::Restarted { .. } => {}
         }
-        restarted.expect("the walk was too short").await.unwrap();
-        found.sort();
-        assert!(found.iter().eq(expected.keys()), "{} of {}", found.len(), expected.len());
+        if found.len() > 1000 && restarted.is_none() {
+            restarted = Some(restart().await);
+        }
+    }
+    restarted.expect("the walk was too short").await.unwrap();
+    found.sort();
+    found
+}
+
+fn hang_is_a_timeout(rig: &Rig) {
+    Runtime::new().unwrap().block_on(async {
+        let options = NfsOptions { request_timeout: Duration::from_secs(2), ..NfsOptions::default() };
+        let store = NfsStore::connect(&rig.location(), options).await.unwrap();
+        rig_command(&["freeze", "ganesha"]);
+        let since = std::time::Instant::now();
+        let root = RelPath::ROOT;
+        let asked = (0..20).map(|_| store.stat(&root, Facets::NONE));
+        let asked = futures::future::join_all(asked).await;
+        let took = since.elapsed();
+        rig_command(&["thaw", "ganesha"]);
+        for answer in asked {
+            let error = answer.unwrap_err();
+            assert_eq!((error.kind(), error.retry()), (ErrorKind::Timeout, storage::Retry::Backoff), "{error:?}");
+        }
+        assert!((2..4).contains(&took.as_secs()), "{took:?}");
+        store.stat(&RelPath::ROOT, Facets::NONE).await.unwrap();
     });
 }
 
@@ -481,7 +536,7 @@ fn read_survives_a_restart(rig: &Rig) {
     ]);
     let expected = fs::read(fresh.on_disk.join("big-00.bin")).unwrap();
     Runtime::new().unwrap().block_on(async {
-        let store = rig.store().await;
+        let store = impatient(rig).await;
         let reading = patient(&store).read(&fresh.path.join(b"big-00.bin"), ReadSpec::default()).await.unwrap();
         let Body::Stream(mut pieces) = reading.body else { panic!("not a stream") };
         let mut back = Vec::new();

@@ -1,1 +1,42 @@
-//! SMB 2.1 to 3.1.1: shares of Windows, Samba and filers, as a store.
+//! SMB 2.1 to 3.1.1 as a [`storage::Source`]: shares of Windows, Samba and filers, read only.
+//!
+//! Transport, session and codec are our own: names stay the 16-bit units of the wire (WTF-8 in a path), one
+//! connection carries many requests at a time within the credits the server grants, and what a request needs
+//! (open, look, read, close) travels in one chain.
+//!
+//! `smb://[domain;]user@host[:port]/share/dir?sign=required&encrypt=required`. Links of DFS are followed: what
+//! they lead to appears under their path.
+
+mod address;
+mod agree;
+mod attributes;
+mod auth;
+mod client;
+mod connection;
+mod crypto;
+mod dfs;
+mod failure;
+mod frame;
+mod identity;
+mod inflight;
+mod list;
+mod look;
+mod message;
+#[cfg(test)]
+mod mutated;
+mod names;
+mod open;
+mod options;
+mod pool;
+mod read;
+mod resume;
+mod rpc;
+mod session;
+mod store;
+mod wire;
+
+pub use identity::Identity;
+pub use options::{Credentials, Demand, Secret, SmbOptions};
+pub use rpc::{Share, ShareKind, shares};
+pub use store::SmbStore;
+pub use wire::negotiate::{Cipher, Dialect, Signing};

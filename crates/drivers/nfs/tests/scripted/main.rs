@@ -37,10 +37,24 @@ impl Counts {
 }
 
 async fn connect(server: &Server, connections: usize) -> storage::Result<(NfsStore, Arc<Counts>)> {
+    connect_with(server, connections, Duration::from_secs(20)).await
+}
+
+/// Waits 300 ms for an answer, and 200 ms for a server that is away.
+async fn connect_impatient(server: &Server, connections: usize) -> (NfsStore, Arc<Counts>) {
+    connect_with(server, connections, Duration::from_millis(300)).await.unwrap()
+}
+
+async fn connect_with(
+    server: &Server,
+    connections: usize,
+    patience: Duration,
+) -> storage::Result<(NfsStore, Arc<Counts>)> {
     let probe = Arc::new(Counts::default());
     let options = NfsOptions {
         connections: NonZeroUsize::new(connections).unwrap(),
-        request_timeout: Duration::from_millis(300),
+        request_timeout: patience,
+        reconnect_for: patience * 2 / 3,
         probe: probe.clone(),
         ..NfsOptions::default()
     };
@@ -203,7 +217,7 @@ async fn a_file_on_tape_asks_for_patience() {
 #[tokio::test]
 async fn a_silent_server_times_out_and_its_late_answer_is_nobodys() {
     let server = Server::start(Tree::new().file("f", b"f's content").file("g", b"g's content")).await;
-    let (store, _) = connect(&server, 1).await.unwrap();
+    let (store, _) = connect_impatient(&server, 1).await;
     server.hook(|p, nth| (p == P::NFSPROC3_READ && nth == 1).then_some(Reply::Late(Duration::from_millis(500))));
     let error = content(&store, "f").await.unwrap_err();
     assert_eq!((error.kind(), error.retry()), (ErrorKind::Timeout, Retry::Backoff));
@@ -214,25 +228,156 @@ async fn a_silent_server_times_out_and_its_late_answer_is_nobodys() {
 }
 
 #[tokio::test]
-async fn a_dropped_request_takes_its_connection_along() {
+async fn the_answer_of_a_dropped_request_is_nobodys() {
     let server = Server::start(Tree::new().file("f", b"f's content").file("g", b"g's content")).await;
     let (store, _) = connect(&server, 1).await.unwrap();
     server.hook(|p, nth| (p == P::NFSPROC3_READ && nth == 1).then_some(Reply::Late(Duration::from_millis(50))));
     tokio::time::timeout(Duration::from_millis(20), content(&store, "f")).await.unwrap_err();
-    tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(content(&store, "g").await.unwrap(), b"g's content");
+    assert_eq!(content(&store, "f").await.unwrap(), b"f's content");
 }
 
 #[tokio::test]
-async fn a_broken_connection_is_an_error_to_retry_and_the_next_call_connects_anew() {
-    for cut in [Reply::Hangup, Reply::CutAfter(20)] {
+async fn a_request_that_lost_its_connection_is_sent_again_over_another() {
+    for cut in [Reply::Hangup, Reply::CutAfter(2), Reply::CutAfter(20)] {
         let server = Server::start(Tree::new().file("f", b"content")).await;
-        let (store, _) = connect(&server, 2).await.unwrap();
-        server.hook(move |p, nth| (p == P::NFSPROC3_READ && nth == 1).then(|| cut.clone()));
-        let error = content(&store, "f").await.unwrap_err();
-        assert_eq!((error.kind(), error.retry()), (ErrorKind::Disconnected, Retry::Backoff));
+        let (store, probe) = connect(&server, 2).await.unwrap();
+        let before = server.connections();
+        server.hook(move |p, nth| (p == P::NFSPROC3_READ && nth <= 2).then(|| cut.clone()));
+        assert_eq!(content(&store, "f").await.unwrap(), b"content");
+        assert_eq!(server.connections(), before + 2);
+        assert_eq!(probe.take()["READ"], 3);
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_breaks_every_connection_is_given_up() {
+    let server = Server::start(Tree::new().file("f", b"content")).await;
+    let (store, probe) = connect(&server, 2).await.unwrap();
+    server.hook(move |p, _| (p == P::NFSPROC3_READ).then_some(Reply::Hangup));
+    let error = content(&store, "f").await.unwrap_err();
+    assert_eq!((error.kind(), error.retry()), (ErrorKind::Disconnected, Retry::Backoff));
+    assert_eq!(probe.take()["READ"], 4);
+    assert_eq!(listed(&store, "").await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_is_waited_for_and_then_given_up() {
+    let server = Server::start(Tree::new().file("f", b"content")).await;
+    let (store, _) = connect_impatient(&server, 2).await;
+    let (port, tree) = (server.port, server.tree.clone());
+    drop(server);
+    let since = std::time::Instant::now();
+    let error = content(&store, "f").await.unwrap_err();
+    assert_eq!((error.kind(), error.retry()), (ErrorKind::Disconnected, Retry::Backoff));
+    assert!((150..2000).contains(&since.elapsed().as_millis()), "{:?}", since.elapsed());
+    let back = async {
+        tokio::time::sleep(Duration::from_millis(120)).await;
+        Server::start_at(port, tree).await
+    };
+    let (found, _server) = tokio::join!(content(&store, "f"), back);
+    assert_eq!(found.unwrap(), b"content");
+}
+
+#[tokio::test]
+async fn replies_come_in_any_order() {
+    let tree = (0..64).fold(Tree::new(), |tree, n| tree.file(&format!("f{n}"), &noise(3000 + n)));
+    let server = Server::start(tree).await;
+    let (store, _) = connect(&server, 1).await.unwrap();
+    let files = listed(&store, "").await.unwrap();
+    server.hook(|p, _| (p == P::NFSPROC3_READ).then_some(Reply::Together(64)));
+    let reads = files.iter().map(|file| {
+        let spec =
+            ReadSpec { locator: file.locator.clone(), if_stamp: Some(file.stamp.clone()), ..ReadSpec::default() };
+        async { collect_body(store.read(&file.path, spec).await.unwrap().body, u64::MAX).await.unwrap().concat() }
+    });
+    let read = futures::future::join_all(reads).await;
+    assert_eq!(read.len(), 64);
+    for (file, content) in files.iter().zip(read) {
+        assert_eq!(content, noise(usize::try_from(file.stamp.size).unwrap()), "{}", file.path);
+    }
+    assert_eq!(server.connections(), 2, "one for MOUNT, one for all 64 READs");
+}
+
+#[tokio::test]
+async fn a_reply_that_nobody_waits_for_is_ignored() {
+    let server = Server::start(Tree::new().file("f", &noise(100_000))).await;
+    let (store, _) = connect(&server, 1).await.unwrap();
+    let before = server.connections();
+    server.hook(|_, _| Some(Reply::AfterStrays));
+    assert_eq!(listed(&store, "").await.unwrap().len(), 1);
+    assert_eq!(content(&store, "f").await.unwrap(), noise(100_000));
+    assert_eq!(server.connections(), before);
+}
+
+#[tokio::test]
+async fn a_record_of_absurd_length_is_refused() {
+    for mark in [u32::MAX, 0x8040_0001, 0x7fff_ffff] {
+        let server = Server::start(Tree::new().file("f", b"content")).await;
+        let (store, _) = connect(&server, 1).await.unwrap();
+        server.hook(move |p, nth| (p == P::NFSPROC3_READ && nth == 1).then(|| Reply::Raw(mark.to_be_bytes().to_vec())));
+        assert_eq!(kind_of(content(&store, "f").await), ErrorKind::Unexpected, "{mark:#x}");
         assert_eq!(content(&store, "f").await.unwrap(), b"content");
     }
+}
+
+#[tokio::test]
+async fn a_field_that_is_longer_than_its_record_is_refused() {
+    let words = |words: &[u32]| words.iter().flat_map(|word| word.to_be_bytes()).collect::<Vec<u8>>();
+    for length in [8, 0x0010_0000, u32::MAX - 3, u32::MAX] {
+        // READ: success, no attributes, count, no end, the length of the data and four bytes of it.
+        let read = words(&[0, 0, length, 0, length, 0x6162_6364]);
+        // READDIRPLUS: success, no attributes, verifier, an entry with its inode and the length of its name.
+        let page = words(&[0, 0, 1, 2, 1, 0, 5, length, 0x6162_6364]);
+        // LOOKUP: success, the length of the handle.
+        let found = words(&[0, length, 0x6162_6364]);
+        let server = Server::start(Tree::new().file("f", b"content")).await;
+        let (store, _) = connect(&server, 1).await.unwrap();
+        server.hook(move |p, _| match p {
+            P::NFSPROC3_READ => Some(Reply::Message(read.clone())),
+            P::NFSPROC3_READDIRPLUS => Some(Reply::Message(page.clone())),
+            _ => None,
+        });
+        assert_eq!(kind_of(content(&store, "f").await), ErrorKind::Unexpected, "{length:#x}");
+        assert_eq!(kind_of(listed(&store, "").await), ErrorKind::Unexpected, "{length:#x}");
+        server.hook(move |p, _| (p == P::NFSPROC3_LOOKUP).then(|| Reply::Message(found.clone())));
+        assert_eq!(kind_of(store.stat(&"f".into(), Facets::NONE).await), ErrorKind::Unexpected, "{length:#x}");
+    }
+}
+
+#[tokio::test]
+async fn one_unanswered_call_fails_alone_while_others_are_answered() {
+    let server = Server::start(Tree::new().file("f", b"f's content").file("g", b"g's content")).await;
+    let (store, _) = connect_impatient(&server, 1).await;
+    let before = server.connections();
+    server.hook(|p, nth| (p == P::NFSPROC3_READ && nth == 1).then_some(Reply::Nothing));
+    let others = async {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        for _ in 0..8 {
+            assert_eq!(content(&store, "g").await.unwrap(), b"g's content");
+            tokio::time::sleep(Duration::from_millis(40)).await;
+        }
+    };
+    let (lost, ()) = tokio::join!(content(&store, "f"), others);
+    assert_eq!(kind_of(lost), ErrorKind::Timeout);
+    assert_eq!(content(&store, "f").await.unwrap(), b"f's content");
+    assert_eq!(server.connections(), before, "the connection works and is kept");
+}
+
+#[tokio::test]
+async fn further_connections_are_opened_only_when_those_there_are_busy() {
+    let tree = (0..64).fold(Tree::new(), |tree, n| tree.file(&format!("f{n}"), &noise(3000 + n)));
+    let server = Server::start(tree).await;
+    let (store, _) = connect(&server, 3).await.unwrap();
+    for n in 0..20 {
+        content(&store, &format!("f{n}")).await.unwrap();
+    }
+    assert_eq!(server.connections(), 2, "one for MOUNT, one for NFS");
+    server.hook(|p, _| (p == P::NFSPROC3_READ).then_some(Reply::Late(Duration::from_millis(2))));
+    let paths: Vec<String> = (0..64).map(|n| format!("f{n}")).collect();
+    let read = futures::future::join_all(paths.iter().map(|path| content(&store, path))).await;
+    assert!(read.iter().all(Result::is_ok));
+    assert_eq!(server.connections(), 4);
 }
 
 #[tokio::test]

@@ -47,6 +47,14 @@ pub enum Reply {
     Hangup,
     /// Close the connection after this many bytes of the answer.
     CutAfter(usize),
+    /// The right answer, when there are this many that wait: then all of them, the last first.
+    Together(usize),
+    /// The right answer after some that belong to nobody.
+    AfterStrays,
+    /// These bytes instead of a record, and nothing after them.
+    Raw(Vec<u8>),
+    /// Nothing, and the next call is answered.
+    Nothing,
 }
 
 enum Node {
@@ -323,9 +331,12 @@ impl Drop for Server {
 
 impl Server {
     pub async fn start(tree: Tree) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_at(0, Arc::new(tree)).await
+    }
+    pub async fn start_at(port: u16, tree: Arc<Tree>) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (tree, state) = (Arc::new(tree), Arc::new(State::default()));
+        let state = Arc::new(State::default());
         let (served, shared) = (tree.clone(), state.clone());
         let task = tokio::spawn(async move {
             loop {
@@ -358,6 +369,7 @@ impl Server {
 }
 
 async fn serve(mut stream: TcpStream, tree: Arc<Tree>, state: Arc<State>) {
+    let mut held: Vec<Vec<u8>> = Vec::new();
     while let Ok(mark) = stream.read_u32().await {
         let mut record = vec![0; usize::try_from(mark & 0x7fff_ffff).unwrap()];
         if stream.read_exact(&mut record).await.is_err() {
@@ -407,6 +419,27 @@ async fn serve(mut stream: TcpStream, tree: Arc<Tree>, state: Arc<State>) {
                 accepted(right)
             }
             Some(Reply::Hangup) => return,
+            Some(Reply::Nothing) => continue,
+            Some(Reply::Raw(bytes)) => {
+                stream.write_all(&bytes).await.unwrap();
+                std::future::pending().await
+            }
+            Some(Reply::AfterStrays) => {
+                for xid in [call.xid.wrapping_add(1), call.xid.wrapping_sub(1), 0] {
+                    let stray = [&xid.to_be_bytes()[..], &accepted(vec![0; 200])[4..]].concat();
+                    stream.write_all(&marked(&stray, usize::MAX)).await.unwrap();
+                }
+                accepted(right)
+            }
+            Some(Reply::Together(count)) => {
+                held.push(marked(&accepted(right), usize::MAX));
+                if held.len() >= count {
+                    held.reverse();
+                    stream.write_all(&held.concat()).await.unwrap();
+                    held.clear();
+                }
+                continue;
+            }
             Some(Reply::CutAfter(len)) => {
                 let message = accepted(right);
                 stream.write_u32(0x8000_0000 | u32::try_from(message.len()).unwrap()).await.unwrap();
@@ -414,15 +447,22 @@ async fn serve(mut stream: TcpStream, tree: Arc<Tree>, state: Arc<State>) {
                 return;
             }
         };
-        let mut pieces = message.chunks(fragment.min(message.len())).peekable();
-        while let Some(piece) = pieces.next() {
-            let last = if pieces.peek().is_none() { 0x8000_0000 } else { 0 };
-            let mark = last | u32::try_from(piece.len()).unwrap();
-            if stream.write_u32(mark).await.is_err() || stream.write_all(piece).await.is_err() {
-                return;
-            }
+        if stream.write_all(&marked(&message, fragment)).await.is_err() {
+            return;
         }
     }
+}
+
+/// The message with its record marks, in fragments of this size.
+fn marked(message: &[u8], fragment: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(message.len() + 4);
+    let mut pieces = message.chunks(fragment.min(message.len())).peekable();
+    while let Some(piece) = pieces.next() {
+        let last = if pieces.peek().is_none() { 0x8000_0000 } else { 0 };
+        out.extend_from_slice(&(last | u32::try_from(piece.len()).unwrap()).to_be_bytes());
+        out.extend_from_slice(piece);
+    }
+    out
 }
 
 fn answer_mount(tree: &Tree, state: &State, procedure: MOUNT_PROGRAM, arguments: &[u8]) -> (Vec<u8>, Option<Reply>) {

@@ -1,0 +1,248 @@
+//! Listing and reading at size.
+
+use crate::{
+    filling::{self, Filling},
+    rig::{below, block_on, cpu, digest, digest_of, fresh, noise, store, walked},
+};
+use bytes::Bytes;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use hdfs_native::WriteOptions;
+use longshore_driver_hdfs::{HdfsOptions, HdfsStore};
+use model::RelPath;
+use std::{env, sync::Arc, time::Instant};
+use storage::{ErrorKind, ListSpec, ReadSpec, Source, collect_body};
+
+/// How many entries the wide directory has: 20,000, or what the environment says.
+fn width() -> usize {
+    env::var("LONGSHORE_TEST_HDFS_WIDE").ok().and_then(|text| text.parse().ok()).unwrap_or(20_000)
+}
+
+async fn make_wide(filling: &Filling, dir: &str, count: usize) {
+    // Directories cost the NameNode alone, files the DataNodes, too (a tenth are files, without content).
+    filling.client.mkdirs(dir, 0o755, true).await.unwrap();
+    stream::iter(0..count)
+        .for_each_concurrent(32, |n| async move {
+            let path = format!("{dir}/entry-{n:07}");
+            if n % 10 == 0 {
+                filling.file(&path, &[], WriteOptions::default()).await.unwrap();
+            } else {
+                filling.client.mkdirs(&path, 0o755, false).await.unwrap();
+            }
+        })
+        .await;
+}
+
+pub fn wide() {
+    block_on(async {
+        let at = filling::location().unwrap();
+        let filling = Filling::new(&at, HdfsOptions::default()).await.unwrap();
+        let (root, count) = (fresh("wide"), width());
+        let started = Instant::now();
+        make_wide(&filling, &root, count).await;
+        println!("made {count} entries in {:?}", started.elapsed());
+        let store = store(&at).await;
+        let (dir, started, before) = (below(&root), Instant::now(), cpu());
+        let pages: Vec<_> = store.list(&dir, ListSpec::default()).try_collect().await.unwrap();
+        println!("listed {count} entries in {:?}, {:.2} s of CPU", started.elapsed(), cpu() - before);
+        assert!(pages.len() >= count / 1001 && pages.iter().rev().skip(1).all(|page| page.next.is_some()));
+        let expected: Vec<RelPath> = (0..count).map(|n| dir.join(format!("entry-{n:07}").as_bytes())).collect();
+        let names = |pages: &[storage::Page]| {
+            pages.iter().flat_map(|page| &page.entries).map(|entry| entry.path.clone()).collect::<Vec<_>>()
+        };
+        assert!(names(&pages) == expected);
+        // Another connection, as after a restart of this program.
+        let store = Arc::new(HdfsStore::connect(&at, HdfsOptions::default()).await.unwrap());
+        let middle = pages.len() / 2;
+        let from = pages[middle].next.clone();
+        let rest: Vec<_> = store.list(&dir, ListSpec { from, ..ListSpec::default() }).try_collect().await.unwrap();
+        assert!([names(&pages[..=middle]), names(&rest)].concat() == expected);
+        assert_eq!(walked(store.clone(), dir.clone()).await.entries.len(), count);
+        let summary = store.content_summary(&dir).await.unwrap();
+        assert_eq!((summary.files, summary.dirs), (count.div_ceil(10) as u64, (count - count.div_ceil(10) + 1) as u64));
+        filling.client.delete(&root, true).await.unwrap();
+    });
+}
+
+pub fn deep_and_closed() {
+    block_on(async {
+        let at = filling::location().unwrap();
+        let filling = Filling::new(&at, HdfsOptions::default()).await.unwrap();
+        let root = fresh("deep");
+        let deep = format!("{root}/{}", vec!["a-directory-of-some-length"; 60].join("/"));
+        assert!(deep.len() > 1024);
+        filling.file(&format!("{deep}/file"), &[Bytes::from_static(b"deep")], WriteOptions::default()).await.unwrap();
+        for name in [
+            "ümläut",
+            "日本",
+            "😀",
+            "a\nb",
+            "x\\y",
+            "%41+%2F",
+            "a;b?c*d#e&f",
+            " ",
+            "\u{202E}x",
+            "\u{FFFE}",
+            "-rf",
+            "...",
+        ] {
+            filling
+                .file(&format!("{root}/{name}"), &[Bytes::from_static(b"x")], WriteOptions::default())
+                .await
+                .unwrap();
+        }
+        for name in ["closed", "no-entry"] {
+            filling.client.mkdirs(&format!("{root}/{name}/inside"), 0o755, true).await.unwrap();
+        }
+        filling.client.set_permission(&format!("{root}/closed"), 0o700).await.unwrap();
+        filling.client.set_permission(&format!("{root}/no-entry"), 0o711).await.unwrap();
+        // The superuser sees all of it, and as much as the NameNode counts.
+        let all = walked(store(&at).await, below(&root)).await;
+        assert!(all.unreadable.is_empty(), "{:?}", all.unreadable);
+        let summary = store(&at).await.content_summary(&below(&root)).await.unwrap();
+        let dirs = all.entries.values().filter(|entry| entry.kind.is_dir()).count() as u64;
+        assert_eq!((summary.files, summary.dirs), (all.entries.len() as u64 - dirs, dirs + 1));
+        assert!(all.entries.contains_key(&below(&format!("{deep}/file"))));
+        // Somebody else is told where the doors are closed.
+        let other = HdfsOptions { user: Some("nobody".into()), ..HdfsOptions::default() };
+        let other = Arc::new(HdfsStore::connect(&at, other).await.unwrap());
+        let some = walked(other.clone(), below(&root)).await;
+        let mut closed: Vec<_> = some.unreadable.iter().map(|(dir, error)| (dir.clone(), error.kind())).collect();
+        closed.sort();
+        let denied = |name: &str| (below(&format!("{root}/{name}")), ErrorKind::Denied);
+        assert_eq!(closed, [denied("closed"), denied("no-entry")]);
+        assert_eq!(some.entries.len() + 2, all.entries.len());
+        assert!(
+            some.unreadable[0].1.cause().unwrap().starts_with("AccessControlException: Permission denied: user=nobody")
+        );
+        filling.client.set_permission(&format!("{deep}/file"), 0o600).await.unwrap();
+        let refused = other.read(&below(&format!("{deep}/file")), ReadSpec::default()).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Denied, "{refused:?}");
+        filling.client.delete(&root, true).await.unwrap();
+    });
+}
+
+pub fn open_for_write() {
+    block_on(async {
+        let at = filling::location().unwrap();
+        let filling = Filling::new(&at, HdfsOptions::default()).await.unwrap();
+        let root = fresh("open");
+        let store = store(&at).await;
+        // Nothing of it shows, some of a block shows, a whole block and some of the next show.
+        let small_blocks = WriteOptions::default().block_size(1 << 20);
+        for (name, len, sync) in [
+            ("nothing", 100_000, false),
+            ("some", 100_000, true),
+            ("blocks", (1 << 20) + 5, true),
+            ("unsynced", 3 << 20, false),
+        ] {
+            let path = format!("{root}/{name}");
+            let content = Bytes::from(vec![7; len]);
+            let mut file = filling.client.create(&path, &small_blocks).await.unwrap();
+            file.write_bytes(content.clone()).await.unwrap();
+            if sync {
+                file.hsync().await.unwrap();
+            }
+            let refused =
+                store.read(&below(&path), ReadSpec::default()).await.map(|reading| format!("{reading:?}")).unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::Changed, "{name}: {refused:?}");
+            assert!(refused.cause().unwrap().starts_with("open for write"), "{refused:?}");
+            assert!(refused.hint_text().unwrap().contains("come back"), "{refused:?}");
+            assert!(
+                store
+                    .findings()
+                    .await
+                    .unwrap()
+                    .iter()
+                    .any(|finding| matches!(finding, longshore_driver_hdfs::Finding::OpenFiles { count: 1.. }))
+            );
+            file.close().await.unwrap();
+            let whole = store.read(&below(&path), ReadSpec::default()).await.unwrap();
+            assert!(collect_body(whole.body, u64::MAX).await.unwrap().concat() == content);
+            // Opened again to add something: the last block is no longer finished.
+            let mut file = filling.client.append(&path).await.unwrap();
+            let refused = store.read(&below(&path), ReadSpec::default()).await.map(|reading| format!("{reading:?}"));
+            assert_eq!(refused.unwrap_err().kind(), ErrorKind::Changed, "{name}");
+            file.write_bytes(Bytes::from_static(b"more")).await.unwrap();
+            file.close().await.unwrap();
+            assert_eq!(digest(&*store, &below(&path), |_| ()).await.unwrap().1, len as u64 + 4);
+        }
+        filling.client.delete(&root, true).await.unwrap();
+    });
+}
+
+pub fn large() {
+    block_on(async {
+        let at = filling::location().unwrap();
+        let filling = Filling::new(&at, HdfsOptions::default()).await.unwrap();
+        let (root, store) = (fresh("large"), store(&at).await);
+        let path = format!("{root}/file");
+        let content = noise(3, 150);
+        // Two blocks, one of them not full.
+        filling.file(&path, &content, WriteOptions::default()).await.unwrap();
+        let expected = content.concat();
+        let (started, before) = (Instant::now(), cpu());
+        let (found, len) = digest(&*store, &below(&path), |_| ()).await.unwrap();
+        println!("read {} MiB with SHA-256 in {:?}, {:.2} s of CPU", len >> 20, started.elapsed(), cpu() - before);
+        assert_eq!((found, len), (digest_of(&content), 150 << 20));
+        for range in
+            [0..1, 134_217_727..134_217_729, 100_000_000..157_000_000, 157_286_399..u64::MAX, 157_286_400..157_286_400]
+        {
+            let spec = ReadSpec { range: Some(range.clone()), ..ReadSpec::default() };
+            let body = store.read(&below(&path), spec).await.unwrap().body;
+            let end = usize::try_from(range.end.min(157_286_400)).unwrap();
+            let start = usize::try_from(range.start).unwrap();
+            assert!(collect_body(body, u64::MAX).await.unwrap().concat() == expected[start..end], "{range:?}");
+        }
+        let digests: Vec<_> = stream::iter(0..8)
+            .map(|_| digest(&*store, &below_ref(&path), |_| ()))
+            .buffer_unordered(8)
+            .try_collect()
+            .await
+            .unwrap();
+        assert!(digests.iter().all(|(found, _)| *found == digest_of(&content)));
+        filling.client.delete(&root, true).await.unwrap();
+    });
+}
+
+fn below_ref(path: &str) -> &'static RelPath {
+    Box::leak(Box::new(below(path)))
+}
+
+/// 8, 32 and 64 reads in flight, 100 times in all (`LONGSHORE_TEST_HDFS_LONG` = how often).
+pub fn many_times() {
+    block_on(async {
+        let at = filling::location().unwrap();
+        let times = env::var(crate::LONG).unwrap().parse().unwrap_or(100);
+        let filling = Filling::new(&at, HdfsOptions::default()).await.unwrap();
+        let (root, store) = (fresh("many"), store(&at).await);
+        let mut files = Vec::new();
+        for seed in 0..8 {
+            let content = noise(seed, 24);
+            let path = format!("{root}/file-{seed}");
+            filling.file(&path, &content, WriteOptions::default()).await.unwrap();
+            files.push((below_ref(&path), digest_of(&content)));
+        }
+        for round in 0..times {
+            let in_flight = [8, 32, 64][round % 3];
+            let (started, before) = (Instant::now(), cpu());
+            let all: Vec<_> = stream::iter(0..in_flight)
+                .map(|n| {
+                    let (path, expected) = &files[n % files.len()];
+                    let store = store.clone();
+                    async move { (digest(&*store, path, |_| ()).await, expected) }
+                })
+                .buffer_unordered(in_flight)
+                .collect()
+                .await;
+            for (found, expected) in &all {
+                assert_eq!(&found.as_ref().unwrap().0, *expected, "round {round}");
+            }
+            println!(
+                "round {round}: {in_flight} reads of 24 MiB in {:?}, {:.2} s of CPU",
+                started.elapsed(),
+                cpu() - before
+            );
+        }
+        filling.client.delete(&root, true).await.unwrap();
+    });
+}
