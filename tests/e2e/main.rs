@@ -1,22 +1,29 @@
-//! End to end, against real servers: nfs-ganesha and MinIO as `tests/rig/rig` starts them.
+//! End to end, against real servers as `tests/rig/rig` starts them: nfs-ganesha, Samba, Hadoop, MinIO, versitygw.
 //!
-//! Each case makes its own export directory and bucket, and proves what it claims by an independent reader. A case
-//! whose servers are not there is listed as ignored, with the reason.
+//! Each case makes its own directory and bucket, and proves what it claims by an independent reader. A case whose
+//! servers are not there is listed as ignored, with the reason. Cases that kill or freeze a server run alone.
 
 #![allow(clippy::print_stderr, reason = "a test tells what it measured")]
 
 mod bulk;
 mod errors;
+mod faults;
 mod hostile;
 mod kill;
+mod logins;
+mod premises;
 mod report;
 
 use anyhow::Result;
 use libtest_mimic::{Arguments, Trial};
 use longshore_tests::Rig;
+use std::sync::{PoisonError, RwLock};
 
-/// A case and what it needs.
+/// A case.
 type Case = (&'static str, fn(&Rig) -> Result<()>);
+
+/// Held by cases that only use the servers, and by one that disturbs them.
+static SERVERS: RwLock<()> = RwLock::new(());
 
 const CASES: &[Case] = &[
     ("a_share_moves_from_nfs_to_s3_and_every_object_reads_back", bulk::moves_and_reads_back),
@@ -36,18 +43,66 @@ const CASES: &[Case] = &[
     ("the_report_reads_on_a_phone_and_on_a_desk", report::layout),
 ];
 
+/// Cases that need a server besides nfs-ganesha and MinIO, and the variable that says it is there.
+const MORE: &[(&str, &[&str], fn(&Rig) -> Result<()>)] = &[
+    (
+        "one_discovery_reads_every_protocol_and_counts_what_independent_tools_count",
+        &[
+            "LONGSHORE_TEST_SMB",
+            "LONGSHORE_TEST_HDFS",
+            "LONGSHORE_TEST_HDFS_HA",
+            "LONGSHORE_TEST_HDFS_KRB",
+            "LONGSHORE_TEST_S3_SECOND",
+            "KRB5_CONFIG",
+        ],
+        premises::everything,
+    ),
+    ("a_server_is_discovered_with_all_that_it_offers", &["LONGSHORE_TEST_SMB"], premises::whole_servers),
+    ("hostile_names_are_listed_on_every_protocol", &["LONGSHORE_TEST_SMB"], premises::hostile),
+    ("a_wrong_password_and_a_missing_share_are_told_as_such", &["LONGSHORE_TEST_SMB"], logins::smb),
+    ("a_missing_and_an_expired_ticket_are_told_as_such", &["LONGSHORE_TEST_HDFS_KRB", "KRB5_CONFIG"], logins::kerberos),
+];
+
+/// Cases that kill, freeze or restart a server, and so run alone.
+const DISTURBING: &[(&str, &[&str], fn(&Rig) -> Result<()>)] = &[
+    ("an_nfs_server_that_crashes_during_a_discovery_costs_nothing", &[], faults::nfs_crash),
+    ("an_smb_server_that_crashes_during_a_discovery_costs_nothing", &["LONGSHORE_TEST_SMB"], faults::smb_crash),
+    ("a_name_node_that_crashes_during_a_discovery_costs_nothing", &["LONGSHORE_TEST_HDFS"], faults::hdfs_crash),
+    ("another_name_node_takes_over_during_a_discovery", &["LONGSHORE_TEST_HDFS_HA"], faults::hdfs_failover),
+    ("an_object_store_that_crashes_during_a_discovery_costs_nothing", &[], faults::s3_crash),
+    ("a_server_that_hangs_ends_in_a_clear_error", &[], faults::hang),
+];
+
 fn main() {
     let arguments = Arguments::from_args();
     let rig = Rig::find();
-    let trials = CASES
-        .iter()
-        .map(|(name, case)| match rig.clone() {
-            Ok(rig) => Trial::test(*name, move || case(&rig).map_err(|error| format!("{error:#}").into())),
-            Err(reason) => {
-                eprintln!("skipped: {name}: {reason}");
-                Trial::test(*name, || Ok(())).with_ignored_flag(true).with_kind("no rig")
+    let found = rig.as_ref().map(|_| ()).map_err(Clone::clone);
+    let of = |name: &'static str, needs: &[&str], alone: bool, case: fn(&Rig) -> Result<()>| {
+        let missing = needs.iter().find(|name| std::env::var_os(name).is_none());
+        let reason = match (&found, missing) {
+            (Err(reason), _) => Some(reason.clone()),
+            (Ok(()), Some(name)) => Some(format!("{name} is not set: start that server of the rig")),
+            (Ok(()), None) => None,
+        };
+        if let Some(reason) = reason {
+            eprintln!("skipped: {name}: {reason}");
+            return Trial::test(name, || Ok(())).with_ignored_flag(true).with_kind("no rig");
+        }
+        let rig = rig.clone();
+        Trial::test(name, move || {
+            let rig = rig?;
+            let run = || case(&rig).map_err(|error| format!("{error:#}").into());
+            if alone {
+                let _alone = SERVERS.write().unwrap_or_else(PoisonError::into_inner);
+                run()
+            } else {
+                let _together = SERVERS.read().unwrap_or_else(PoisonError::into_inner);
+                run()
             }
         })
-        .collect();
+    };
+    let mut trials: Vec<Trial> = CASES.iter().map(|(name, case)| of(name, &[], false, *case)).collect();
+    trials.extend(MORE.iter().map(|(name, needs, case)| of(name, needs, false, *case)));
+    trials.extend(DISTURBING.iter().map(|(name, needs, case)| of(name, needs, true, *case)));
     libtest_mimic::run(&arguments, trials).exit();
 }

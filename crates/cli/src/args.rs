@@ -24,7 +24,8 @@ Exit codes:
   2  wrong usage or configuration     130, 143  interrupted; run it again to go on
   3  finished, but some items failed or were skipped
 
-A location is nfs://host/export/dir, s3://bucket/prefix, file:///dir, ./dir or /dir.";
+A location is nfs://host/export/dir, smb://user@host/share/dir, hdfs://host:port/dir, s3://bucket/prefix,
+fsimage:///file, file:///dir, ./dir or /dir.";
 
 /// What every command understands.
 #[derive(Clone, Debug, Default, Args)]
@@ -123,15 +124,33 @@ pub struct Demo {
 /// `longshore discover`
 #[derive(Clone, Debug, Args)]
 pub struct Discover {
-    /// What to discover
-    #[arg(required = true, value_name = "URI")]
+    /// What to discover; nfs://host, smb://user@host or s3:///?endpoint=… mean all that a server has
+    #[arg(required_unless_present = "systems", value_name = "URI")]
     pub locations: Vec<OsString>,
+    /// A file of systems, with logins, budgets and hours for each
+    #[arg(long, value_name = "FILE")]
+    pub systems: Option<PathBuf>,
     /// Directory of the inventory
     #[arg(long, short, value_name = "DIR")]
     pub output: PathBuf,
     /// Listings in flight together [default: 32]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub concurrency: Option<u32>,
+    /// Servers asked at one time
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub servers: u32,
+    /// Requests per second that a server is asked for at most
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_requests: Option<u32>,
+    /// Bytes of content per second that a server is asked for at most, such as 100MiB
+    #[arg(long, value_name = "SIZE")]
+    pub max_bandwidth: Option<model::ByteSize>,
+    /// When requests may be started, by this host's clock: `mon-fri 20:00-06:00, sat-sun 00:00-24:00`
+    #[arg(long, value_name = "HOURS")]
+    pub window: Option<String>,
+    /// Ask as fast as the server answers, even when its answers become slow
+    #[arg(long)]
+    pub inconsiderate: bool,
     /// Begin anew where an earlier discovery was finished or interrupted
     #[arg(long)]
     pub fresh: bool,
@@ -278,6 +297,29 @@ pub enum Source {
         #[arg(value_name = "URI")]
         location: OsString,
     },
+    /// Measure it: how fast it lists, and how fast it reads with many requests in flight
+    Bench(Bench),
+}
+
+/// `longshore source bench`
+#[derive(Clone, Debug, Args)]
+pub struct Bench {
+    /// What to walk, or where the file to read is
+    #[arg(value_name = "URI")]
+    pub location: OsString,
+    /// A file below it to read again and again; without one, the location is walked
+    #[arg(long, value_name = "PATH")]
+    pub read: Option<OsString>,
+    /// Requests in flight together, one series of runs for each
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "8,32,64",
+        value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub in_flight: Vec<u32>,
+    /// Runs of each series
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    pub runs: u32,
+    /// Bytes of one read
+    #[arg(long, value_name = "SIZE", default_value = "1MiB")]
+    pub piece: model::ByteSize,
 }
 
 /// `longshore run …`

@@ -20,3 +20,8 @@ pub fn peak_memory() -> Option<u64> {
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib * 1024)
 }
+
+/// Seconds that the clock on the wall of this host is ahead of UTC.
+pub fn offset() -> i64 {
+    i64::from(chrono::Local::now().offset().local_minus_utc())
+}

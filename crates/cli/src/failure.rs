@@ -32,11 +32,17 @@ pub enum Code {
     DemoServers,
     /// It was interrupted.
     Interrupted,
+    /// A password cannot be had.
+    Secret,
+    /// A file of systems cannot be read or is wrong.
+    SystemsFile,
+    /// A server was asked what it offers, and offers nothing.
+    NothingOffered,
 }
 
 impl Code {
     /// Every code with what people see of it.
-    pub const ALL: [(Self, &'static str); 12] = [
+    pub const ALL: [(Self, &'static str); 15] = [
         (Self::Usage, "E1001"),
         (Self::ConfigFile, "E1002"),
         (Self::Environment, "E1003"),
@@ -49,6 +55,9 @@ impl Code {
         (Self::DemoFolder, "E1010"),
         (Self::DemoServers, "E1011"),
         (Self::Interrupted, "E1012"),
+        (Self::Secret, "E1013"),
+        (Self::SystemsFile, "E1014"),
+        (Self::NothingOffered, "E1015"),
     ];
 
     /// The stable code that people see.
@@ -66,9 +75,11 @@ impl Code {
             | Self::Scheme
             | Self::ReadOnlyScheme
             | Self::NotAReport
-            | Self::UnknownCode => Exit::Usage,
+            | Self::UnknownCode
+            | Self::Secret
+            | Self::SystemsFile => Exit::Usage,
             Self::Interrupted => Exit::Interrupted,
-            Self::File | Self::DemoFolder | Self::DemoServers => Exit::Failed,
+            Self::File | Self::DemoFolder | Self::DemoServers | Self::NothingOffered => Exit::Failed,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Two stages: [`args`] is what was typed, [`settings`] is what it means. Nothing below this crate sees
 //! flags, environment or configuration files.
 
+mod access;
 mod args;
 mod clock;
 mod commands;
@@ -13,6 +14,7 @@ mod logging;
 mod output;
 mod progress;
 mod registry;
+mod secrets;
 mod settings;
 mod stop;
 

@@ -25,6 +25,10 @@ pub const TRIES: &str = "LONGSHORE_TRIES";
 pub const OPERATION_TIMEOUT: &str = "LONGSHORE_OPERATION_TIMEOUT";
 /// Longest wait for a connection to stand.
 pub const CONNECT_TIMEOUT: &str = "LONGSHORE_CONNECT_TIMEOUT";
+/// The password for SMB servers that the configuration names none for.
+pub const SMB_PASSWORD: &str = "LONGSHORE_SMB_PASSWORD";
+/// Where Hadoop's configuration is (`core-site.xml`, `hdfs-site.xml`), for HDFS locations that do not say.
+pub const HADOOP_CONF_DIR: &str = "HADOOP_CONF_DIR";
 /// Where `copy` keeps its journals.
 pub const STATE_DIR: &str = "LONGSHORE_STATE_DIR";
 

@@ -2,7 +2,7 @@
 
 use crate::failure::{Code, Failure};
 use serde::Deserialize;
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 /// What a configuration file may say. Everything is text as on the command line, units included.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -28,10 +28,12 @@ pub struct File {
     pub log: Option<String>,
     /// See `Settings::log_format`.
     pub log_format: Option<String>,
+    /// See `Settings::passwords`.
+    pub passwords: BTreeMap<String, String>,
 }
 
 /// The keys of a configuration file.
-pub const KEYS: [&str; 10] = [
+pub const KEYS: [&str; 11] = [
     "region",
     "access",
     "growth",
@@ -42,6 +44,7 @@ pub const KEYS: [&str; 10] = [
     "connect-timeout",
     "log",
     "log-format",
+    "passwords",
 ];
 
 /// Reads a file that must be there.
@@ -99,7 +102,11 @@ mod tests {
     fn every_key_of_the_list_is_read() {
         for key in KEYS {
             let number = matches!(key, "horizon" | "concurrency" | "tries");
-            let line = if number { format!("{key} = 1") } else { format!("{key} = \"x\"") };
+            let line = match key {
+                "passwords" => "[passwords]\n\"filer\" = \"env:X\"".to_owned(),
+                _ if number => format!("{key} = 1"),
+                _ => format!("{key} = \"x\""),
+            };
             assert_ne!(parse(&line, Path::new("c.toml")).unwrap(), File::default(), "{key}");
         }
     }

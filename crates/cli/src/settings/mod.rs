@@ -14,7 +14,7 @@ use crate::{
     failure::{Code, Failure},
 };
 use model::parse_duration;
-use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
+use std::{collections::BTreeMap, fmt, path::PathBuf, str::FromStr, time::Duration};
 
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +72,8 @@ pub struct Settings {
     pub log: Set<String>,
     /// Form of the log.
     pub log_format: Set<LogFormat>,
+    /// References to passwords, by `user@host` or by host.
+    pub passwords: BTreeMap<String, String>,
     /// Documents instead of tables on stdout.
     pub json: bool,
     /// Neither progress nor hints.
@@ -184,6 +186,7 @@ impl Settings {
                 file.log_format,
                 LogFormat::Human,
             )?,
+            passwords: file.passwords,
             json: typed.json,
             quiet: typed.quiet,
             color: surroundings.stderr_is_terminal && surroundings.variable(env::NO_COLOR).is_none(),
@@ -283,7 +286,6 @@ impl Layers<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeMap;
 
     fn around(variables: &[(&str, &str)]) -> Surroundings {
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());

@@ -1,94 +1,148 @@
 //! `longshore discover URI... -o DIR`
 
+mod show;
+mod wanted;
+
 use super::Shell;
 use crate::{
     args::Discover,
     clock,
     exit::Exit,
     failure::{Failure, Outcome},
-    progress::{Progress, Reading},
-    registry::{self, Scheme},
+    registry::{self, Opening},
 };
-use collectors::{Collector, DiscoverOptions, LatencyProbe, LocalCollector, NfsCollector, ObjectCollector};
+use collectors::{DiscoverOptions, Gates, Job, LatencyProbe, Progress, ProgressClock, Together, discover_all};
+use futures::{StreamExt as _, stream};
 use inventory::Profile;
-use model::Location;
-use std::{num::NonZeroUsize, path::Path, sync::Arc};
+use std::{num::NonZeroUsize, sync::Arc};
+use storage::{Gate, Limited, Source, wrap::Windowed};
+use wanted::Wanted;
 
-/// Discovers one location after the other into one inventory.
+/// Systems that are opened at one time.
+const OPENING: usize = 8;
+
+/// Discovers many systems into one inventory.
 pub async fn run(typed: &Discover, shell: &Shell) -> Outcome<Exit> {
-    let locations = typed.locations.iter().map(|uri| registry::location(uri)).collect::<Outcome<Vec<_>>>()?;
-    let mut profiles = Vec::new();
-    let mut exit = Exit::Done;
-    for location in &locations {
-        match Box::pin(one(location, typed, shell)).await {
-            Ok(profile) => {
-                if profile.unreadable_count > 0 {
-                    exit = exit.worse(Exit::LeftOver);
-                }
-                if !shell.out.json {
-                    shell.out.text(&reports::terminal::discovery(&profile, shell.out.width))?;
-                }
-                profiles.push(profile);
-            }
-            Err(failure) if shell.stop.asked() => {
-                crate::show_failure(shell, &failure);
-                return Ok(shell.stop.exit());
-            }
-            Err(failure) => {
-                // The other systems are worth their time all the same.
-                crate::show_failure(shell, &failure);
-                exit = exit.worse(failure.exit);
-            }
+    let wanted = Wanted::all(typed, shell)?;
+    let mut tally = Tally { exit: Exit::Done, profiles: Vec::new() };
+    let wanted = each_system(wanted, shell, &mut tally).await;
+    collectors::twice(wanted.iter().map(|wanted| &wanted.location)).map_err(Failure::from)?;
+
+    let gates = Gates::default();
+    let opening = stream::iter(wanted.iter().map(|wanted| {
+        let gate = gates.of(&wanted.location, &wanted.limits);
+        async { (&wanted.location, Box::pin(job(wanted, gate, typed, shell)).await) }
+    }));
+    let mut opened = opening.buffered(OPENING);
+    let mut jobs = Vec::new();
+    while let Some((location, job)) = opened.next().await {
+        match job {
+            Ok(job) => jobs.push(job),
+            // The other systems are worth their time all the same.
+            Err(failure) => tally.failed(&failure.at(location), shell),
+        }
+    }
+    drop(opened);
+
+    let progress = show::progress(&jobs, shell);
+    let servers = usize::try_from(typed.servers).unwrap_or(usize::MAX);
+    let together = Together { servers: NonZeroUsize::new(servers).unwrap_or(NonZeroUsize::MIN), ..Together::default() };
+    let found = Box::pin(discover_all(jobs, &typed.output, together)).await;
+    progress.finish().await;
+    for (location, answer) in found {
+        match answer {
+            Ok(profile) => tally.found(profile, shell)?,
+            Err(error) => tally.failed(&Failure::from(error).at(&location), shell),
         }
     }
     if shell.out.json {
-        let body = serde_json::json!({"inventory": typed.output, "systems": profiles});
+        let body = serde_json::json!({"inventory": typed.output, "systems": tally.profiles});
         shell.out.named_document("longshore.discovery/v1", &body)?;
-    } else if !profiles.is_empty() {
+    } else if !tally.profiles.is_empty() {
         shell.out.note(&format!("inventory: {}", typed.output.display()));
     }
-    Ok(exit)
+    Ok(if shell.stop.asked() { shell.stop.exit() } else { tally.exit })
 }
 
-async fn one(location: &Location, typed: &Discover, shell: &Shell) -> Outcome<Profile> {
+/// What came of it all.
+struct Tally {
+    exit: Exit,
+    profiles: Vec<Profile>,
+}
+
+impl Tally {
+    fn found(&mut self, profile: Profile, shell: &Shell) -> Outcome<()> {
+        if profile.unreadable_count > 0 {
+            self.exit = self.exit.worse(Exit::LeftOver);
+        }
+        if !shell.out.json {
+            shell.out.text(&reports::terminal::discovery(&profile, shell.out.width))?;
+        }
+        self.profiles.push(profile);
+        Ok(())
+    }
+    fn failed(&mut self, failure: &Failure, shell: &Shell) {
+        crate::show_failure(shell, failure);
+        self.exit = self.exit.worse(failure.exit);
+    }
+}
+
+/// Puts the exports, shares or buckets of a server in its place.
+async fn each_system(wanted: Vec<Wanted>, shell: &Shell, tally: &mut Tally) -> Vec<Wanted> {
+    let mut all = Vec::new();
+    for server in wanted {
+        let how = Opening { password: server.password.clone(), ..Opening::plain(&shell.settings) };
+        match Box::pin(registry::parts(&server.location, &how)).await {
+            Ok(None) => all.push(server),
+            Ok(Some(parts)) => {
+                for part in parts {
+                    match part.left_out {
+                        None => all.push(Wanted { location: part.location, ..server.clone() }),
+                        Some(why) => shell.out.note(&format!("left out: {} ({why})", part.location)),
+                    }
+                }
+            }
+            Err(failure) => tally.failed(&failure.at(&server.location), shell),
+        }
+    }
+    all
+}
+
+/// Opens a system, with everything around it that spares its server.
+async fn job(wanted: &Wanted, gate: Arc<Gate>, typed: &Discover, shell: &Shell) -> Outcome<Job> {
     let latency = Arc::new(LatencyProbe::new());
-    let collector = collector(location, shell, &latency).await.map_err(|failure| failure.at(location))?;
-    let concurrency = usize::try_from(shell.settings.concurrency.value).unwrap_or(usize::MAX);
+    let progress = Arc::new(Progress::default());
     let options = DiscoverOptions {
-        concurrency: NonZeroUsize::new(concurrency).unwrap_or(NonZeroUsize::MIN),
-        latency,
+        concurrency: wanted.concurrency,
+        progress: Arc::clone(&progress),
+        latency: Arc::clone(&latency),
         stop: shell.stop.token.clone(),
         fresh: typed.fresh,
+        considerate: !typed.inconsiderate,
         ..DiscoverOptions::new(clock::now())
     };
-    let found = Arc::clone(&options.progress);
-    let progress = Progress::show(&shell.settings, "discover", move || {
-        let now = found.numbers();
-        Reading { phase: "walking", items: now.entries, bytes: now.bytes, failed: now.unreadable, ..Reading::default() }
-    });
-    let profile = Box::pin(collectors::discover(collector.as_ref(), &typed.output, options)).await;
-    progress.finish().await;
-    profile.map_err(|error| Failure::from(error).at(location))
-}
-
-/// What looks at a location: the driver with the probe, behind retries and deadlines.
-async fn collector(location: &Location, shell: &Shell, latency: &Arc<LatencyProbe>) -> Outcome<Box<dyn Collector>> {
-    let settings = &shell.settings;
-    let probe = latency.clone();
-    let wrap = |source: Arc<dyn storage::Source>| registry::patient(source, settings) as Arc<dyn storage::Source>;
-    Ok(match Scheme::of(location)? {
-        Scheme::File => {
-            let store = registry::local(location, registry::Missing::IsAnError, probe)?;
-            Box::new(LocalCollector::new(store, location).wrapped(wrap))
+    let window = wanted.window.clone();
+    let spared = move |driver: Arc<dyn Source>| -> Arc<dyn Source> {
+        let source = Arc::new(Limited::through(driver, Arc::clone(&gate)));
+        match &window {
+            Some(window) => {
+                let clock = ProgressClock { now: clock::now, offset: clock::offset, progress: Arc::clone(&progress) };
+                Arc::new(Windowed::new(source, window.clone(), Arc::new(clock)))
+            }
+            None => source,
         }
-        Scheme::Nfs => Box::new(NfsCollector::new(registry::nfs(location, settings, probe).await?).wrapped(wrap)),
-        Scheme::S3 => {
-            Box::new(ObjectCollector::new(registry::s3(location, settings, probe).await?, location).wrapped(wrap))
-        }
-    })
+    };
+    let how = Opening {
+        probe: latency,
+        password: wanted.password.clone(),
+        spared: Some(Arc::new(spared)),
+        ..Opening::plain(&shell.settings)
+    };
+    let collector = Box::pin(registry::open(&wanted.location, &how)).await?;
+    Ok(Job { collector, options })
 }
 
 /// Does a path hold an inventory?
-pub fn is_inventory(path: &Path) -> bool {
+pub fn is_inventory(path: &std::path::Path) -> bool {
     path.join("inventory.json").is_file()
 }

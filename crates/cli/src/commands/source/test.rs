@@ -1,24 +1,18 @@
 //! `longshore source test URI`
 
-use super::Shell;
-use crate::{
-    args::Source as Typed,
-    exit::Exit,
-    failure::Outcome,
-    registry::{self, Missing, Scheme},
-};
+use crate::{commands::Shell, exit::Exit, failure::Outcome, registry};
+use inventory::System;
 use model::{ByteSize, Facets, Location, RelPath, human_count};
 use serde::Serialize;
-use std::{fmt::Write as _, sync::Arc};
-use storage::{Capabilities, NoProbe, Publish, Source};
+use std::{ffi::OsStr, fmt::Write as _};
+use storage::{Capabilities, Publish};
 
 /// A store, reached.
 #[derive(Serialize)]
 struct Reached {
     location: Location,
     /// What the server says of itself.
-    #[serde(serialize_with = "as_map")]
-    server: Facts,
+    server: System,
     /// What it can do.
     #[serde(serialize_with = "as_map")]
     can: Facts,
@@ -29,10 +23,12 @@ fn as_map<S: serde::Serializer>(facts: &Facts, out: S) -> Result<S::Ok, S::Error
 }
 
 /// Reaches a store and prints what it can do.
-pub async fn run(typed: &Typed, shell: &Shell) -> Outcome<Exit> {
-    let Typed::Test { location } = typed;
+pub async fn run(location: &OsStr, shell: &Shell) -> Outcome<Exit> {
     let location = registry::location(location)?;
-    let (server, store) = Box::pin(reach(&location, shell)).await.map_err(|failure| failure.at(&location))?;
+    let at = |failure: crate::failure::Failure| failure.at(&location);
+    let collector = registry::open(&location, &registry::Opening::plain(&shell.settings)).await.map_err(at)?;
+    let server = collector.identify().await.map_err(|error| at(error.into()))?;
+    let store = collector.source();
     let root = store.stat(&RelPath::ROOT, Facets::NONE).await;
     let usage = store.usage().await;
     let mut can = capabilities(store.caps());
@@ -46,7 +42,7 @@ pub async fn run(typed: &Typed, shell: &Shell) -> Outcome<Exit> {
     if let Err(error) = root {
         can.push(("root", error.to_string()));
     }
-    let reached = Reached { location, server, can };
+    let reached = Reached { location: location.clone(), server, can };
     if shell.out.json {
         shell.out.named_document("longshore.source-test/v1", &reached)?;
     } else {
@@ -56,41 +52,6 @@ pub async fn run(typed: &Typed, shell: &Shell) -> Outcome<Exit> {
 }
 
 type Facts = Vec<(&'static str, String)>;
-
-async fn reach(location: &Location, shell: &Shell) -> Outcome<(Facts, Arc<dyn Source>)> {
-    let settings = &shell.settings;
-    Ok(match Scheme::of(location)? {
-        Scheme::File => (
-            vec![],
-            registry::patient(Arc::new(registry::local(location, Missing::IsAnError, Arc::new(NoProbe))?), settings),
-        ),
-        Scheme::Nfs => {
-            let store = registry::nfs(location, settings, Arc::new(NoProbe)).await?;
-            let said = store.identify();
-            let facts = vec![
-                ("protocol", "NFSv3".to_owned()),
-                ("address", said.server.to_string()),
-                ("export", RelPath::from(&said.export[..]).to_string()),
-                ("largest read", ByteSize(u64::from(said.read_max)).to_string()),
-                ("largest file", ByteSize(said.max_file_size).to_string()),
-                ("time granularity", format!("{} ns", human_count(said.time_granularity))),
-            ];
-            (facts, registry::patient(Arc::new(store), settings))
-        }
-        Scheme::S3 => {
-            let store = registry::s3(location, settings, Arc::new(NoProbe)).await?;
-            let said = store.check().await?;
-            let facts = vec![
-                ("protocol", "S3".to_owned()),
-                ("server", said.server.unwrap_or_else(|| "does not say".to_owned())),
-                ("taken for", format!("{:?}", said.flavour).to_lowercase()),
-                ("region", said.region),
-                ("prefix", if said.empty { "empty" } else { "holds objects" }.to_owned()),
-            ];
-            (facts, registry::patient(Arc::new(store), settings))
-        }
-    })
-}
 
 fn capabilities(caps: &Capabilities) -> Facts {
     let nodes: Vec<&str> = [
@@ -131,7 +92,12 @@ fn capabilities(caps: &Capabilities) -> Facts {
 
 fn text(reached: &Reached) -> String {
     let mut out = format!("{} answers\n", reached.location);
-    for (name, value) in reached.server.iter().chain(&reached.can) {
+    let System { protocol, product, version, details } = &reached.server;
+    let own = [("protocol", Some(protocol)), ("product", product.as_ref()), ("version", version.as_ref())];
+    let own = own.into_iter().filter_map(|(name, value)| Some((name, value?.as_str())));
+    let told = details.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let can = reached.can.iter().map(|(name, value)| (*name, value.as_str()));
+    for (name, value) in own.chain(told).chain(can) {
         writeln!(out, "  {name:<26}{value}").expect("a String takes everything");
     }
     out
