@@ -193,10 +193,13 @@ impl Following {
         let next = next.map_or(Next::End, |cursor| Next::At(cursor.0));
         let last = next == Next::End;
         if self.recursive {
-            // After a restart, keys come again; they are in byte order, so what was delivered is easily told.
-            let known = self.last_key.take();
-            entries.retain(|entry| known.as_ref().is_none_or(|known| entry.sort_key() > *known));
-            self.last_key = entries.last().map(Entry::sort_key).or(known);
+            // After a restart, keys come again; where they are in byte order, what was delivered is easily told.
+            // Where they are not, nothing may be left out, and a lost place is an error.
+            if self.source.caps().list == ListOrder::ByteOrder {
+                let known = self.last_key.take();
+                entries.retain(|entry| known.as_ref().is_none_or(|known| entry.sort_key() > *known));
+                self.last_key = entries.last().map(Entry::sort_key).or(known);
+            }
         }
         self.entries_since += u64::try_from(entries.len()).unwrap_or(u64::MAX);
         if self.recursive {

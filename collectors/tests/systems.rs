@@ -154,7 +154,7 @@ async fn a_bucket_is_found_key_by_key() {
         store.put(key, WriteSpec::default(), vec![vec![1; 10].into()]).await.unwrap();
     }
     store.make(&"empty".into(), Node::Dir, &Metadata::default()).await.unwrap();
-    let collector = ObjectCollector::new(store.clone(), &location);
+    let collector = ObjectCollector::new(store.clone(), &location, std::sync::Arc::default());
     let out = tempfile::tempdir().unwrap();
     let found = discover(&collector, out.path(), options).await;
     for key in keys.iter().chain([&"empty".into()]) {

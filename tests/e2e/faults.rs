@@ -18,11 +18,12 @@ fn rig_tool(args: &[&str]) -> Result<()> {
     run(Command::new(tests_dir().join("rig/rig")).args(args)).map(drop)
 }
 
-fn start(home: &Path, uri: &str, settings: &[(&str, &str)]) -> Result<Child> {
-    // One listing at a time makes the walk last.
-    let args = ["discover", "--json", "--concurrency", "1", "--fresh", "-o", "site.inv", uri];
+/// Starts a discovery that asks for so many listings a second, so that it is under way when the knife falls.
+fn start(home: &Path, uri: &str, rate: u32) -> Result<Child> {
+    let rate = rate.to_string();
+    let args = ["discover", "--json", "--max-requests", &rate, "--fresh", "-o", "site.inv", uri];
     let mut discover = command(home, &args)?;
-    discover.envs(settings.iter().copied()).env("LONGSHORE_TRIES", "40");
+    discover.env("LONGSHORE_TRIES", "40");
     if let Ok(password) = variable("LONGSHORE_TEST_SMB_PASSWORD") {
         discover.env("LONGSHORE_SMB_PASSWORD", password);
     }
@@ -44,10 +45,10 @@ fn complete(child: Child, files: u64, what: &str) -> Result<()> {
 }
 
 /// Kills servers at several moments of a walk, and starts them again.
-fn crash(uri: &str, server: &str, files: u64, moments: &[u64]) -> Result<()> {
+fn crash(uri: &str, server: &str, files: u64, rate: u32, moments: &[u64]) -> Result<()> {
     let home = tempfile::tempdir()?;
     for moment in moments {
-        let child = start(home.path(), uri, &[])?;
+        let child = start(home.path(), uri, rate)?;
         thread::sleep(Duration::from_millis(*moment));
         rig_tool(&["kill", server])?;
         thread::sleep(Duration::from_millis(300));
@@ -66,13 +67,13 @@ fn tree(rig: &Rig, name: &str) -> Result<String> {
 
 pub fn nfs_crash(rig: &Rig) -> Result<()> {
     let uri = tree(rig, "crash-nfs")?;
-    crash(&uri, "ganesha", FILES, &[100, 250, 500])?;
-    crash(&with(&uri, "version=4.1"), "ganesha", FILES, &[100, 250, 500])
+    crash(&uri, "ganesha", FILES, 200, &[400, 900, 1500])?;
+    crash(&below(&variable("LONGSHORE_TEST_NFS4")?, "crash-nfs"), "ganesha", FILES, 200, &[400, 900, 1500])
 }
 
 pub fn smb_crash(rig: &Rig) -> Result<()> {
     tree(rig, "crash-smb")?;
-    crash(&below(&variable("LONGSHORE_TEST_SMB")?, "crash-smb"), "samba", FILES, &[100, 250, 500])
+    crash(&below(&variable("LONGSHORE_TEST_SMB")?, "crash-smb"), "samba", FILES, 200, &[400, 900, 1500])
 }
 
 /// Files that HDFS gets; loading them takes most of the case.
@@ -86,7 +87,7 @@ fn hdfs_tree(rig: &Rig, cluster: &str, name: &str) -> Result<()> {
 
 pub fn hdfs_crash(rig: &Rig) -> Result<()> {
     hdfs_tree(rig, "plain", "crash-hdfs")?;
-    crash(&below(&variable("LONGSHORE_TEST_HDFS")?, "crash-hdfs"), "hdfs_nn", FEW, &[60])
+    crash(&below(&variable("LONGSHORE_TEST_HDFS")?, "crash-hdfs"), "hdfs_nn", FEW, 20, &[1500])
 }
 
 /// The active NameNode dies, and an administrator makes the other one active.
@@ -97,12 +98,14 @@ pub fn hdfs_failover(rig: &Rig) -> Result<()> {
         &format!("conf={}", variable("LONGSHORE_TEST_HDFS_HA_CONF")?),
     );
     let home = tempfile::tempdir()?;
-    let child = start(home.path(), &uri, &[])?;
-    thread::sleep(Duration::from_millis(60));
+    let child = start(home.path(), &uri, 20)?;
+    thread::sleep(Duration::from_millis(1500));
     rig_tool(&["kill", "hdfs_ha_nn1"])?;
     let tool = tests_dir().join("rig/hdfs-tool");
     run(Command::new(tool).args(["ha", "haadmin", "-transitionToActive", "--forceactive", "nn2"]))?;
-    complete(child, FEW, "the active NameNode killed, the other one made active")
+    complete(child, FEW, "the active NameNode killed, the other one made active")?;
+    // As the standby.
+    rig_tool(&["start", "hdfs_ha_nn1"])
 }
 
 pub fn s3_crash(rig: &Rig) -> Result<()> {
@@ -111,14 +114,17 @@ pub fn s3_crash(rig: &Rig) -> Result<()> {
     let bucket = rig.bucket()?;
     let uri = format!("s3://{bucket}");
     run(Command::new("aws").args(["--endpoint-url", &rig.s3, "s3", "sync", "--quiet"]).arg(&dir).arg(&uri))?;
-    crash(&rig.uri(&bucket, ""), "minio", 5000, &[150, 300])
+    crash(&rig.uri(&bucket, ""), "minio", 5000, 2, &[1000, 2000])
 }
 
 /// A server that was stopped in its tracks: the error must come at its time and say what happened.
 pub fn hang(rig: &Rig) -> Result<()> {
     let (_, nfs) = rig.export("hang")?;
-    let mut systems =
-        vec![("ganesha", nfs.clone()), ("ganesha", with(&nfs, "version=4.1")), ("minio", rig.uri(&rig.bucket()?, ""))];
+    let mut systems = vec![
+        ("ganesha", nfs.clone()),
+        ("ganesha", below(&variable("LONGSHORE_TEST_NFS4")?, "hang")),
+        ("minio", rig.uri(&rig.bucket()?, "")),
+    ];
     if let Ok(smb) = variable("LONGSHORE_TEST_SMB") {
         systems.push(("samba", below(&smb, "hang")));
     }

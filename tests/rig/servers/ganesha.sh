@@ -21,5 +21,6 @@ start_ganesha() {
 }
 env_ganesha() {
   echo "LONGSHORE_TEST_NFS=nfs://127.0.0.1:$nfs_port/data?mountport=$mount_port"
+  echo "LONGSHORE_TEST_NFS4=nfs://127.0.0.1:$nfs_port/data?version=4.1"
   echo "LONGSHORE_TEST_NFS_DIR=$rig/data"
 }

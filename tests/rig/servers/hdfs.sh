@@ -52,6 +52,10 @@ hdfs_configure() { # cluster, role
     hdfs_property dfs.datanode.max.transfer.threads 4096
     hdfs_property dfs.datanode.du.reserved 1048576
     hdfs_property dfs.namenode.max-xattrs-per-inode 32
+    # A client that closes a file asks again after so long while the DataNodes have not yet reported its last block.
+    # 400 ms by default, and nothing here takes that long: it would be nearly all the time that a small file takes.
+    hdfs_property dfs.client.block.write.locateFollowingBlock.initial.delay.ms 5
+    hdfs_property dfs.client.block.write.locateFollowingBlock.retries 10
     if [[ $cluster != hdfs_ha ]]; then
       hdfs_property dfs.namenode.rpc-address "$host:$((base + 20))"
       hdfs_property dfs.namenode.http-address "$host:$((base + 70))"

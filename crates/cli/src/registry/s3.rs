@@ -1,16 +1,39 @@
 //! Buckets.
 
 use super::{Opening, Part};
-use crate::{failure::Outcome, settings::Settings};
-use collectors::{Collector, ObjectCollector};
-use driver_s3::{S3Options, S3Store};
+use crate::{
+    failure::{Code, Failure, Outcome},
+    settings::Settings,
+};
+use collectors::{Collector, ObjectCollector, ReportCollector};
+use driver_s3::{ClassTally, S3Options, S3Store};
+use driver_s3_inventory::InventoryStore;
 use model::Location;
 use std::sync::Arc;
 use storage::Probe;
 
 pub(super) async fn open(location: &Location, how: &Opening<'_>) -> Outcome<Box<dyn Collector>> {
-    let store = store(location, how.settings, Arc::clone(&how.probe)).await?;
-    Ok(Box::new(ObjectCollector::new(store, location).wrapped(|source| how.around(source))))
+    if let Some(kind) = location.param("as") {
+        return report(location, kind, how).await;
+    }
+    let classes = Arc::new(ClassTally::default());
+    let options = S3Options { classes: Some(Arc::clone(&classes)), ..options(how.settings, Arc::clone(&how.probe)) };
+    let store = Box::pin(S3Store::open(location, options)).await?;
+    Ok(Box::new(ObjectCollector::new(store, location, classes).wrapped(|source| how.around(source))))
+}
+
+/// `s3://reports/path/manifest.json?as=inventory-report`: the bucket that the report is about, without asking it.
+async fn report(location: &Location, kind: &str, how: &Opening<'_>) -> Outcome<Box<dyn Collector>> {
+    if kind != "inventory-report" {
+        return Err(Failure::new(Code::Location, format!("`as={kind}` is nothing that a bucket can be read as"))
+            .hint("write `s3://reports/path/manifest.json?as=inventory-report`"));
+    }
+    let bucket = Location::new("s3", location.host(), "");
+    let bucket =
+        location.params().filter(|(key, _)| *key != "as").fold(bucket, |at, (key, value)| at.with_param(key, value));
+    let reports = how.around(Arc::new(store(&bucket, how.settings, Arc::clone(&how.probe)).await?));
+    let store = Box::pin(InventoryStore::open(&*reports, &location.prefix())).await?;
+    Ok(Box::new(ReportCollector::new(store, location).wrapped(|source| how.around(source))))
 }
 
 pub(super) async fn store(location: &Location, settings: &Settings, probe: Arc<dyn Probe>) -> Outcome<S3Store> {

@@ -11,6 +11,8 @@ const OP: &str = "open the location";
 const RPC_PORT: u16 = 8020;
 const HTTP_PORT: u16 = 9870;
 const HTTPS_PORT: u16 = 9871;
+/// What a location may say besides.
+const KNOWN: [&str; 6] = ["conf", "http", "principal", "keytab", "ccache", "protection"];
 
 /// What the location, the options and the configuration say together.
 #[derive(Clone, Debug)]
@@ -53,7 +55,6 @@ impl Address {
             return Err(wrong("no host and no nameservice".into())
                 .hint("write `hdfs://namenode:8020/dir` or `hdfs://nameservice/dir?conf=/etc/hadoop/conf`"));
         }
-        const KNOWN: [&str; 6] = ["conf", "http", "principal", "keytab", "ccache", "protection"];
         if let Some((key, _)) = location.params().find(|(key, _)| !KNOWN.contains(key)) {
             return Err(wrong(format!("unknown parameter `{key}`")).hint(format!("known are {}", KNOWN.join(", "))));
         }

@@ -54,8 +54,7 @@ impl fmt::Display for Failure {
             Self::Panicked(words) => write!(f, "the HDFS client crate panicked over an answer of the server: {words}"),
             Self::Connect(whom, error) => write!(f, "{whom}: {error}"),
             Self::NotHdfs(whom, why) => write!(f, "what answers at {whom} is no NameNode: {why}"),
-            Self::Security(why) => f.write_str(why),
-            Self::Http(why) => f.write_str(why),
+            Self::Security(why) | Self::Http(why) => f.write_str(why),
             Self::Status(status, words) => write!(f, "HTTP status {status} {words}"),
             Self::Kerberos(error) => error.fmt(f),
         }
@@ -119,17 +118,15 @@ impl Failure {
             Self::Hdfs(error) => of_hdfs(error, op),
             Self::Remote(class, words) => of_exception(short(class), words, op),
             Self::Timeout(_) => Error::new(ErrorKind::Timeout, op),
-            Self::Panicked(_) | Self::Http(_) => Error::new(ErrorKind::Unexpected, op),
             Self::Connect(_, cause) => of_io(cause, op),
             Self::NotHdfs(..) => Error::new(ErrorKind::Unsupported, op)
                 .with_reach(Reach::Location)
                 .hint("the RPC port of a NameNode is meant (8020 or 9000 mostly), not its web page (9870)"),
-            Self::Security(_) => Error::new(ErrorKind::Unauthenticated, op).hint(KERBEROS_HINT),
-            Self::Status(401, _) => Error::new(ErrorKind::Unauthenticated, op).hint(KERBEROS_HINT),
+            Self::Security(_) | Self::Status(401, _) => Error::new(ErrorKind::Unauthenticated, op).hint(KERBEROS_HINT),
             Self::Status(403, _) => Error::new(ErrorKind::Denied, op).hint(DENIED_HINT),
             Self::Status(404, _) => Error::new(ErrorKind::NotFound, op),
             Self::Status(503, _) => Error::new(ErrorKind::Throttled, op).retry_after(PAUSE),
-            Self::Status(..) => Error::new(ErrorKind::Unexpected, op),
+            Self::Panicked(_) | Self::Http(_) | Self::Status(..) => Error::new(ErrorKind::Unexpected, op),
             Self::Kerberos(error) => {
                 let told = Error::new(ErrorKind::Unauthenticated, op);
                 if let Some(hint) = error.hint() { told.hint(hint) } else { told }

@@ -1,6 +1,6 @@
 //! The contract against a real NameNode and DataNodes: `tests/rig/rig start hdfs`, then
 //! `tests/rig/rig exec cargo test -p longshore-driver-hdfs`.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::large_futures, clippy::print_stdout, clippy::print_stderr)]
 
 mod filling;
 

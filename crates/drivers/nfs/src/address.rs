@@ -51,7 +51,7 @@ impl Address {
                 "version" => {
                     return Err(Error::new(ErrorKind::Unsupported, "use the location")
                         .because(format!("NFS version {value} is asked for"))
-                        .hint("only NFSv3 is spoken: leave `version` out or write `version=3`"));
+                        .hint("write `version=3` or `version=4.1`"));
                 }
                 _ => return invalid(format!("the parameter `{key}` means nothing for NFS"), FORM),
             };

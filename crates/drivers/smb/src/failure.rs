@@ -20,8 +20,6 @@ pub(crate) enum Failure {
     Lost(Arc<str>),
     /// No answer within this time.
     Timeout(Duration),
-    /// The file was written while it was read.
-    Changed,
     /// The answer makes no sense.
     Malformed(Malformed),
     /// Whatever answered does not speak SMB 2.1 or newer.
@@ -49,7 +47,6 @@ impl fmt::Display for Failure {
             Self::Connect(error) => error.fmt(f),
             Self::Lost(why) => f.write_str(why),
             Self::Timeout(limit) => write!(f, "no answer within {limit:?}"),
-            Self::Changed => f.write_str("it was written while it was read"),
             Self::Malformed(what) => what.fmt(f),
             Self::NotSmb(what) => f.write_str(what),
             Self::NotOffered(what) => write!(f, "the server does not take {what}"),
@@ -90,7 +87,6 @@ impl Failure {
             Self::Connect(cause) => of_connect(cause, op),
             Self::Lost(_) => here(ErrorKind::Disconnected),
             Self::Timeout(_) => here(ErrorKind::Timeout),
-            Self::Changed => here(ErrorKind::Changed),
             Self::Malformed(_) => here(ErrorKind::Unexpected),
             Self::NotSmb(_) => door(ErrorKind::Unsupported)
                 .hint("SMB 2.1 or newer is spoken here: enable it on the server, and check the port (445)"),

@@ -103,9 +103,9 @@ pub(crate) async fn identify(client: &Client) -> Result<Identity, Failure> {
 async fn of(place: &Place) -> Result<Identity, Failure> {
     let options = option::BACKUP;
     let middle = vec![look::info(What::Volume), look::info(What::FsAttributes)];
-    let visit = open::visit(place, "CREATE+QUERY_INFO+CLOSE", access::READ_ATTRIBUTES, options, middle).await?;
-    let volume = Volume::decode(&query::output(visit.replies[0].good_or_cut()?)?)?;
-    let fs = FsAttributes::decode(&query::output(visit.replies[1].good_or_cut()?)?)?;
+    let replies = open::visit(place, "CREATE+QUERY_INFO+CLOSE", access::READ_ATTRIBUTES, options, middle).await?;
+    let volume = Volume::decode(&query::output(replies[0].good_or_cut()?)?)?;
+    let fs = FsAttributes::decode(&query::output(replies[1].good_or_cut()?)?)?;
     let (session, tree) = (&place.session, &place.tree);
     let target = session.target.clone().unwrap_or_default();
     let has = |bit: u32| fs.attributes & bit != 0;
@@ -157,11 +157,11 @@ async fn snapshots(place: &Place) -> Result<Option<u32>, Failure> {
     let middle = vec![Request::bringing(Command::Ioctl, ioctl::request(&RELATED, Control::Snapshots, &[], ROOM), ROOM)];
     let rights = access::READ_DATA | access::READ_ATTRIBUTES;
     let options = option::BACKUP | option::DIRECTORY;
-    let visit = match open::visit(place, "CREATE+IOCTL+CLOSE", rights, options, middle).await {
+    let replies = match open::visit(place, "CREATE+IOCTL+CLOSE", rights, options, middle).await {
         Err(Failure::Status(_)) => return Ok(None),
-        visit => visit?,
+        replies => replies?,
     };
-    match visit.replies[0].good_or_cut() {
+    match replies[0].good_or_cut() {
         Ok(message) => Ok(Reader::new(&ioctl::output(message)?).u32().ok()),
         Err(_refused) => Ok(None),
     }

@@ -1,8 +1,8 @@
 //! SMB 2.1 to 3.1.1 as a [`storage::Source`]: shares of Windows, Samba and filers, read only.
 //!
 //! Transport, session and codec are our own: names stay the 16-bit units of the wire (WTF-8 in a path), one
-//! connection carries many requests at a time within the credits the server grants, and what a request needs
-//! (open, look, read, close) travels in one chain.
+//! connection carries many requests at a time within the credits the server grants, and what a look
+//! at a file needs (open, ask, close) travels in one chain.
 //!
 //! `smb://[domain;]user@host[:port]/share/dir?sign=required&encrypt=required`. Links of DFS are followed: what
 //! they lead to appears under their path.

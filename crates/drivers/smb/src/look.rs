@@ -41,8 +41,8 @@ pub(crate) async fn stat(client: &Client, path: &RelPath, want: Facets) -> Resul
             middle.push(info(What::Streams));
         }
         let options = option::REPARSE_POINT | option::BACKUP;
-        let visit = open::visit(&place, op, rights, options, middle).await?;
-        let mut replies = visit.replies.iter();
+        let replies = open::visit(&place, op, rights, options, middle).await?;
+        let mut replies = replies.iter();
         let mut next = || replies.next().expect("as many answers as requests");
         let all = All::decode(&query::output(next().good_or_cut()?)?)?;
         let mut entry = attributes::told(path.clone(), &all, place.tree.volume, want);
@@ -78,8 +78,8 @@ pub(crate) async fn add_reparse(client: &Client, entry: &mut Entry) -> Result<()
         let body = ioctl::request(&RELATED, Control::ReparsePoint, &[], REPARSE_ROOM);
         let middle = vec![Request::bringing(Command::Ioctl, body, REPARSE_ROOM)];
         let options = option::REPARSE_POINT | option::BACKUP;
-        let visit = open::visit(&place, "CREATE+IOCTL+CLOSE", access::READ_ATTRIBUTES, options, middle).await?;
-        match visit.replies[0].good() {
+        let replies = open::visit(&place, "CREATE+IOCTL+CLOSE", access::READ_ATTRIBUTES, options, middle).await?;
+        match replies[0].good() {
             Ok(message) => Ok(reparse::kind_of_data(&ioctl::output(message)?)?),
             // A link of DFS is a reparse point to a listing only; some servers do not tell of any.
             Err(Failure::Status(_)) => Ok(None),
@@ -98,9 +98,9 @@ pub(crate) async fn add_security(client: &Client, entry: &mut Entry) -> Result<(
     let descriptor = client.at(&units, |place| async move {
         let options = option::REPARSE_POINT | option::BACKUP;
         let middle = vec![info(What::Security)];
-        let visit = open::visit(&place, "CREATE+QUERY_INFO(security)+CLOSE", access::READ_CONTROL, options, middle);
-        let visit = visit.await?;
-        checked(query::output(visit.replies[0].good()?)?)
+        let replies = open::visit(&place, "CREATE+QUERY_INFO(security)+CLOSE", access::READ_CONTROL, options, middle);
+        let replies = replies.await?;
+        checked(query::output(replies[0].good()?)?)
     });
     let descriptor = descriptor.await?;
     entry.meta.get_or_insert_with(|| Box::new(Metadata::default())).acl = Some(Acl::NtfsDescriptor(descriptor));

@@ -22,26 +22,18 @@ pub(crate) fn chain(
 ) -> Vec<Request> {
     let mut all = vec![Request::new(Command::Create, file::create(name, access, options))];
     all.extend(middle);
-    all.push(Request::new(Command::Close, file::close(&RELATED, true)));
+    all.push(Request::new(Command::Close, file::close(&RELATED, false)));
     all
 }
 
-/// What such a chain gave.
-pub(crate) struct Visit {
-    /// Answers to what was in the middle.
-    pub replies: Vec<Reply>,
-    /// The answer to CLOSE.
-    pub closed: Reply,
-}
-
-/// Opens, does what is in the middle, and closes.
+/// Opens, does what is in the middle, and closes. Gives the answers to what was in the middle.
 pub(crate) async fn visit(
     place: &Place,
     op: &'static str,
     access: u32,
     options: u32,
     middle: Vec<Request>,
-) -> Result<Visit, Failure> {
+) -> Result<Vec<Reply>, Failure> {
     let requests = chain(&place.name, access, options, middle);
     let mut replies = place.session.exchange(op, &place.tree, &requests).await?;
     let created = Created::decode(replies[0].good()?)?;
@@ -51,7 +43,7 @@ pub(crate) async fn visit(
         drop(Handle::new(place, created.id));
     }
     replies.remove(0);
-    Ok(Visit { replies, closed })
+    Ok(replies)
 }
 
 /// Something that is open. Dropping it closes it.

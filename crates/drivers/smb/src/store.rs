@@ -151,8 +151,8 @@ async fn named_shares(location: &Location, options: &SmbOptions) -> String {
 async fn full_size(place: Place) -> Result<FullSize, Failure> {
     let middle: Vec<Request> = vec![look::info(What::FullSize)];
     let options = option::BACKUP;
-    let visit = open::visit(&place, "CREATE+QUERY_INFO+CLOSE", access::READ_ATTRIBUTES, options, middle).await?;
-    Ok(FullSize::decode(&query::output(visit.replies[0].good_or_cut()?)?)?)
+    let replies = open::visit(&place, "CREATE+QUERY_INFO+CLOSE", access::READ_ATTRIBUTES, options, middle).await?;
+    Ok(FullSize::decode(&query::output(replies[0].good_or_cut()?)?)?)
 }
 
 #[async_trait]

@@ -22,11 +22,11 @@ use std::{
     },
     path::{Path, PathBuf},
     process::{Command, ExitCode},
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 use storage::{
-    Body, ErrorKind, ListSpec, ReadSpec, Retry, RetryPolicy, Retrying, Source, collect_body,
+    Body, ErrorKind, ListSpec, Probe, ReadSpec, Retry, RetryPolicy, Retrying, Source, collect_body,
     walk::{WalkEvent, WalkSpec, walk},
 };
 use tokio::runtime::Runtime;
@@ -49,6 +49,7 @@ fn main() -> ExitCode {
         ("a path of sixty directories is read", deep_path),
         ("a large file is read whole and in ranges", large_file),
         ("sixty-four large reads at once give every byte", many_reads),
+        ("a small file is read outside any chain, where Samba would read it in its only thread", small_files),
         ("a file that is written while it is read is not taken for whole", written_meanwhile),
         ("security descriptors and streams are read", ntfs),
         ("links of DFS are followed, and dead ones are said to be so", dfs),
@@ -435,6 +436,44 @@ fn large_file(rig: &Rig) {
             assert!(part == expected[23_456_789..][..5_000_001], "{name}");
         }
     });
+}
+
+/// Counts requests that succeed, by their words.
+#[derive(Debug, Default)]
+struct Counted(Mutex<BTreeMap<&'static str, usize>>);
+
+impl Probe for Counted {
+    fn observed(&self, op: &'static str, _took: Duration, ok: bool) {
+        *self.0.lock().unwrap().entry(op).or_default() += usize::from(ok);
+    }
+}
+
+fn small_files(rig: &Rig) {
+    let fresh = rig.fresh("small");
+    let files: Vec<(RelPath, Vec<u8>)> = (0..200_u64)
+        .map(|number| {
+            let content = noise(number, usize::try_from(number * 40).unwrap());
+            fs::write(fresh.on_disk.join(number.to_string()), &content).unwrap();
+            (fresh.path.join(number.to_string().as_bytes()), content)
+        })
+        .collect();
+    let probe = Arc::new(Counted::default());
+    run(async {
+        let options = SmbOptions { probe: Arc::<Counted>::clone(&probe), ..options() };
+        let store = SmbStore::connect(&rig.location(), options).await.unwrap();
+        probe.0.lock().unwrap().clear();
+        let reads = futures::stream::iter(&files).map(|(path, content)| {
+            let store = &store;
+            async move { assert!(whole(store, path).await == *content, "{path}") }
+        });
+        reads.buffer_unordered(32).collect::<()>().await;
+    });
+    let counted = probe.0.lock().unwrap();
+    // The one empty file needs no READ.
+    let expected = [("CREATE+QUERY_INFO", 200), ("READ", 199), ("CLOSE", 200)];
+    for (op, times) in expected {
+        assert_eq!(counted.get(op), Some(&times), "{op} in {counted:?}");
+    }
 }
 
 fn many_reads(rig: &Rig) {

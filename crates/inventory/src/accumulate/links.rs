@@ -80,11 +80,15 @@ mod tests {
         assert_eq!((traditional.hold(), traditional.directories(), traditional.missing()), (true, Some(20), 1));
 
         let mut btrfs = LinkCounts::default();
-        [0, 1, 3].map(|subdirectories| btrfs.add(Some(1), subdirectories));
+        for subdirectories in [0, 1, 3] {
+            btrfs.add(Some(1), subdirectories);
+        }
         assert_eq!((btrfs.hold(), btrfs.directories()), (false, None));
 
         let mut constant = LinkCounts::default();
-        [0, 1, 3].map(|subdirectories| constant.add(Some(2), subdirectories));
+        for subdirectories in [0, 1, 3] {
+            constant.add(Some(2), subdirectories);
+        }
         assert!(!constant.hold(), "a server that says 2 of every directory");
         let mut only_more = LinkCounts::default();
         only_more.add(Some(9), 3);

@@ -26,7 +26,7 @@ const HINT: &str =
 /// Errors: `Denied` or `Unauthenticated`, `NoSpace` when it would not fit the disk, `Corrupt` when its MD5 is wrong,
 /// `Disconnected` when no NameNode serves HTTP, `Timeout` when nothing came for `request_timeout`.
 pub async fn fetch_fsimage(endpoints: &[HttpEndpoint], options: &HdfsOptions, into: &Path) -> Result<ImageFetched> {
-    let web = Web::of(endpoints.iter().cloned(), options.credentials.clone(), options.user.as_deref(), options)?;
+    let web = Web::of(endpoints.iter().cloned(), options.credentials.as_ref(), options.user.as_deref(), options)?;
     web.fetch_image(options, into).await
 }
 

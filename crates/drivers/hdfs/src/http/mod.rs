@@ -55,17 +55,18 @@ impl Web {
     pub fn new(address: &Address, options: &HdfsOptions) -> StorageResult<Self> {
         let credentials = address.secure.then(|| address.credentials.clone().unwrap_or_default());
         let endpoints = address.name_nodes.iter().map(|node| node.http.clone());
-        Self::of(endpoints, credentials, address.user.as_deref(), options)
+        Self::of(endpoints, credentials.as_ref(), address.user.as_deref(), options)
     }
 
     fn of(
         endpoints: impl Iterator<Item = HttpEndpoint>,
-        credentials: Option<kerberos::Credentials>,
+        credentials: Option<&kerberos::Credentials>,
         user: Option<&str>,
         options: &HdfsOptions,
     ) -> StorageResult<Self> {
-        let clients =
-            endpoints.map(|endpoint| HttpClient::new(endpoint, credentials.clone(), options)).collect::<Result<_, _>>();
+        let clients = endpoints
+            .map(|endpoint| HttpClient::new(endpoint, credentials.cloned(), options))
+            .collect::<Result<_, _>>();
         let clients = clients.map_err(|failure| failure.error("open the location"))?;
         let user = match user {
             Some(user) if credentials.is_none() => format!("user.name={}&", utf8_percent_encode(user, PATH)),

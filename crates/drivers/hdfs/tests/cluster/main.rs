@@ -1,6 +1,6 @@
 //! Against real clusters: `tests/rig/rig start hdfs hdfs_ha hdfs_krb`, then
 //! `tests/rig/rig exec cargo test -p longshore-driver-hdfs`. What is not started is skipped.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::large_futures, clippy::print_stdout, clippy::print_stderr)]
 
 #[path = "../filling/mod.rs"]
 mod filling;

@@ -164,9 +164,9 @@ mod tests {
         let told = |words: &[u32]| {
             let mut out = Writer::default();
             out.u32(5).u32(1);
-            words.iter().for_each(|word| {
+            for word in words {
                 out.u32(*word);
-            });
+            }
             results(&out.into_bytes())
         };
         assert_eq!(told(&[0, 0, 0, 0, 77]).unwrap(), [0, 0, 0, 77][..]);

@@ -321,7 +321,7 @@ mod tests {
     #[test]
     fn an_acl_is_kept_as_it_came() {
         let raw = fattr(&[bit::ACL], |w| {
-            w.u32(1).u32(0).u32(0).u32(0x1601ff).opaque(b"OWNER@");
+            w.u32(1).u32(0).u32(0).u32(0x0016_01ff).opaque(b"OWNER@");
         });
         let told = Attributes::read(&mut Reader(&raw)).unwrap().acl.unwrap();
         assert_eq!(told.len(), 4 + 12 + 4 + 8);

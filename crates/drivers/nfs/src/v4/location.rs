@@ -51,10 +51,8 @@ impl Place {
                         .because(format!("NFS version {value} is asked for"))
                         .hint("write `version=4.1` or `version=3`"));
                 }
-                "mountport" => {
-                    let why = "NFSv4 has no MOUNT, so `mountport` means nothing for it".to_owned();
-                    return Err(invalid(why, "leave `mountport` out"));
-                }
+                // NFSv4 has no MOUNT; the same URI serves for NFSv3, where it matters.
+                "mountport" => as_port.map(|_| ()),
                 _ => return Err(invalid(format!("the parameter `{key}` means nothing for NFSv4"), FORM)),
             };
             if understood.is_none() {
@@ -108,7 +106,7 @@ mod tests {
         let at = place("nfs://filer:2050//export/home/?uid=0&gid=7&version=4.1").unwrap();
         assert_eq!(at.party.server, Address::new("filer", 2050));
         assert_eq!((at.path, at.uid, at.gid), ("export/home".into(), 0, 7));
-        let at = place("nfs://filer?version=4").unwrap();
+        let at = place("nfs://filer?mountport=635&version=4").unwrap();
         assert_eq!((at.party.server.port, at.path.is_root(), at.uid), (2049, true, 1));
         assert_ne!(at.party.owner, place("nfs://filer?version=4").unwrap().party.owner);
     }
@@ -118,7 +116,7 @@ mod tests {
         for (uri, kind) in [
             ("nfs://h/e?version=4.0", ErrorKind::Unsupported),
             ("nfs://h/e?version=4.2", ErrorKind::Unsupported),
-            ("nfs://h/e?version=4&mountport=1", ErrorKind::Invalid),
+            ("nfs://h/e?version=4&mountport=x", ErrorKind::Invalid),
             ("nfs://h/e?port=0", ErrorKind::Invalid),
             ("nfs://h/e?uid=anna", ErrorKind::Invalid),
             ("nfs://h/a/../b", ErrorKind::NameRefused),

@@ -1,12 +1,13 @@
-//! Measures this driver against a server: `measure URI [CONNECTIONSxTOGETHER[xAHEAD]...]`.
+//! Measures this driver against a server: `nfs_measure URI [walk] [CONNECTIONSxTOGETHER[xAHEAD]...]`.
 //!
 //! For each number of connections, of directories or files together, and of READs ahead in a stream: a walk, whole
 //! reads of files up to 64 KiB by locator, and streams of files over 64 MiB. One line each on stdout with the wall
-//! time, the rate, the CPU seconds of this process and the most memory it ever had.
+//! time, the rate, the CPU seconds of this process and the most memory it ever had. With `walk` only that, and the
+//! entries are counted and dropped, so that the memory is the driver's own. NFSv4.1 when the URI says `version=4.1`.
 #![allow(clippy::print_stdout)] // the table is what this program is for
 
 use futures::{StreamExt as _, stream};
-use longshore_driver_nfs::{NfsOptions, NfsStore};
+use longshore_driver_nfs::{NfsOptions, NfsStore, v4::Nfs4Store};
 use model::{Entry, Facets, Location};
 use std::{error::Error, num::NonZeroUsize, sync::Arc, time::Instant};
 use storage::{
@@ -17,9 +18,13 @@ use storage::{
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let usage = "usage: measure URI [CONNECTIONSxTOGETHER[xAHEAD]...]";
+    let usage = "usage: nfs_measure URI [walk] [CONNECTIONSxTOGETHER[xAHEAD]...]";
     let location: Location = arguments.next().ok_or(usage)?.parse()?;
     let mut shapes: Vec<String> = arguments.collect();
+    let only_walk = shapes.first().is_some_and(|first| first == "walk");
+    if only_walk {
+        shapes.remove(0);
+    }
     if shapes.is_empty() {
         shapes = ["1x8", "1x32", "2x32", "4x32", "8x32"].map(str::to_owned).into();
     }
@@ -28,21 +33,33 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let [connections, together, ahead @ ..] = &numbers[..] else { return Err(usage.into()) };
         let mut options = NfsOptions { connections: *connections, ..NfsOptions::default() };
         options.read_ahead = ahead.first().copied().unwrap_or(options.read_ahead);
-        let store = Arc::new(NfsStore::connect(&location, options).await?);
+        let store: Arc<dyn Source> = if location.param("version").is_some_and(|version| version.starts_with('4')) {
+            Arc::new(Nfs4Store::connect(&location, options).await?)
+        } else {
+            Arc::new(NfsStore::connect(&location, options).await?)
+        };
         let together = *together;
 
         let timer = Timer::start();
-        let mut entries = Vec::new();
+        let (mut count, mut entries) = (0, Vec::new());
         let spec = WalkSpec { concurrency: together, want: Facets::POSIX, ..WalkSpec::default() };
         let mut walk = walk(store.clone(), spec);
         while let Some(event) = walk.next().await? {
             match event {
-                WalkEvent::Page { entries: page, .. } => entries.extend(page),
+                WalkEvent::Page { entries: page, .. } => {
+                    count += page.len();
+                    if !only_walk {
+                        entries.extend(page);
+                    }
+                }
                 WalkEvent::Unreadable { error, .. } => return Err(error.into()),
                 WalkEvent::Done { .. } | WalkEvent::Skipped { .. } | WalkEvent::Restarted { .. } => {}
             }
         }
-        timer.print(&shape, "walk", entries.len(), "entries");
+        timer.print(&shape, "walk", count, "entries");
+        if only_walk {
+            continue;
+        }
 
         let files = |sizes: std::ops::Range<u64>| {
             entries.iter().filter(move |e| e.kind.is_file() && sizes.contains(&e.stamp.size))
@@ -61,7 +78,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-async fn read_all(store: &Arc<NfsStore>, files: &[&Entry], together: usize) -> storage::Result<usize> {
+async fn read_all(store: &Arc<dyn Source>, files: &[&Entry], together: usize) -> storage::Result<usize> {
     let reads = files.iter().map(|entry| {
         let (store, path) = (store.clone(), entry.path.clone());
         let spec =

@@ -1,4 +1,4 @@
-//! How fast a share is walked and read: `measure walk|large|small URI [AT_ONCE]`, on one line each.
+//! How fast a share is walked and read: `smb_measure walk|large|small URI [AT_ONCE]`, on one line each.
 //!
 //! The password comes from `LONGSHORE_TEST_SMB_PASSWORD`. `walk` lists everything below the location, `small` and
 //! `large` read every file there, so many at a time. CPU seconds are this process's own, as Linux counts them.
@@ -16,7 +16,7 @@ use storage::{
 #[tokio::main]
 async fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let [what, uri, rest @ ..] = &arguments[..] else { panic!("measure walk|large|small URI [AT_ONCE]") };
+    let [what, uri, rest @ ..] = &arguments[..] else { panic!("smb_measure walk|large|small URI [AT_ONCE]") };
     let at_once = rest.first().map_or(32, |n| n.parse().unwrap());
     let password = env::var("LONGSHORE_TEST_SMB_PASSWORD").unwrap();
     let credentials =
@@ -24,14 +24,21 @@ async fn main() {
     let options = SmbOptions { credentials, ..SmbOptions::default() };
     let store = Arc::new(SmbStore::connect(&uri.parse().unwrap(), options).await.unwrap());
     let (start, cpu) = (Instant::now(), cpu_seconds());
-    let entries = walked(Arc::clone(&store)).await;
-    let (walking, walking_cpu) = (start.elapsed().as_secs_f64(), cpu_seconds() - cpu);
+    let mut files: Vec<Entry> = Vec::new();
+    let mut listed: u32 = 0;
+    walked(Arc::clone(&store), |entries| {
+        listed += u32::try_from(entries.len()).unwrap();
+        if what != "walk" {
+            files.extend(entries.into_iter().filter(|entry| entry.kind.is_file()));
+        }
+    })
+    .await;
     if what == "walk" {
-        let rate = f64::from(u32::try_from(entries.len()).unwrap()) / walking;
-        println!("{} entries, {walking:.2} s, {rate:.0}/s, cpu {walking_cpu:.2} s", entries.len());
+        let (took, cpu) = (start.elapsed().as_secs_f64(), cpu_seconds() - cpu);
+        let rate = f64::from(listed) / took;
+        println!("{listed} entries, {took:.2} s, {rate:.0}/s, cpu {cpu:.2} s, at most {} of memory", peak_memory());
         return;
     }
-    let files: Vec<Entry> = entries.into_iter().filter(|entry| entry.kind.is_file()).collect();
     let count = files.len();
     let (start, cpu) = (Instant::now(), cpu_seconds());
     let lengths = stream::iter(files).map(|entry| {
@@ -49,18 +56,16 @@ async fn main() {
     );
 }
 
-async fn walked(store: Arc<SmbStore>) -> Vec<Entry> {
+async fn walked(store: Arc<SmbStore>, mut take: impl FnMut(Vec<Entry>)) {
     let spec = WalkSpec { roots: vec![(RelPath::ROOT, None)], want: Facets::MTIME, ..WalkSpec::default() };
     let mut walk = walk(store, spec);
-    let mut all = Vec::new();
     while let Some(event) = walk.next().await.unwrap() {
         match event {
-            WalkEvent::Page { entries, .. } => all.extend(entries),
+            WalkEvent::Page { entries, .. } => take(entries),
             WalkEvent::Unreadable { dir, error } => println!("{dir}: {error:?}"),
             WalkEvent::Done { .. } | WalkEvent::Skipped { .. } | WalkEvent::Restarted { .. } => {}
         }
     }
-    all
 }
 
 async fn read(store: &SmbStore, entry: Entry) -> u64 {
@@ -70,6 +75,13 @@ async fn read(store: &SmbStore, entry: Entry) -> u64 {
         Body::Whole(data) => length(&data),
         Body::Stream(pieces) => pieces.fold(0, async |sum, piece| sum + length(&piece.unwrap())).await,
     }
+}
+
+/// The most memory that this process had (`/proc/self/status`).
+fn peak_memory() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.unwrap().trim().to_owned()
 }
 
 /// User and system time of this process (`/proc/self/stat`, fields 14 and 15, in hundredths).
