@@ -24,8 +24,8 @@ Exit codes:
   2  wrong usage or configuration     130, 143  interrupted; run it again to go on
   3  finished, but some items failed or were skipped
 
-A location is nfs://host/export/dir, smb://user@host/share/dir, hdfs://host:port/dir, s3://bucket/prefix,
-fsimage:///file, file:///dir, ./dir or /dir.";
+A location is nfs://host/export/dir, smb://user@host/share/dir, hdfs://host:port/dir,
+s3://bucket/prefix, fsimage:///file, file:///dir, ./dir or /dir.";
 
 /// What every command understands.
 #[derive(Clone, Debug, Default, Args)]

@@ -2,10 +2,10 @@
 //!
 //! The crate takes the length of a file from its finished blocks and does not look whether somebody still writes it:
 //! such a file reads as empty or short, with success. So the length that a file status states, the length of the
-//! blocks, the bytes that came and a file status afterwards must all agree, and where the NameNode counts files open
-//! for writing, it is asked whether this is one.
+//! blocks, the bytes that came and a file status afterwards must all agree, and [`crate::writing`] must say that nobody
+//! writes it.
 
-use crate::{attributes, cluster::Shared, failure::Failure};
+use crate::{attributes, cluster::Shared, failure::Failure, writing};
 use bytes::{Bytes, BytesMut};
 use futures::{FutureExt as _, StreamExt as _, stream, stream::BoxStream};
 use hdfs_native::{HdfsError, client::FileStatus, file::FileReader};
@@ -29,9 +29,6 @@ const PIECE: u64 = 8 << 20;
 const REOPENED: u32 = 3;
 /// Before the first such try; then twice, and three times as long. A NameNode learns of a dead DataNode only later.
 const PAUSE: Duration = Duration::from_millis(300);
-
-const LATER: &str =
-    "it is open for writing; come back when its writer has closed it (`hdfs fsck PATH -openforwrite` shows by whom)";
 
 /// Content of the file at `path`.
 pub(crate) async fn read(cluster: &Shared, path: &RelPath, spec: ReadSpec) -> Result<Reading> {
@@ -64,14 +61,7 @@ pub(crate) async fn read(cluster: &Shared, path: &RelPath, spec: ReadSpec) -> Re
         reader: Mutex::new((0, Arc::new(reader))),
     };
     file.check_length(&file.reader().1)?;
-    if cluster
-        .web
-        .is_open_for_write(&file.absolute, file.stamp.mtime)
-        .await
-        .map_err(|failure| failure.at("ask whether somebody writes", path))?
-    {
-        return Err(file.open_for_write("the NameNode says that somebody writes it"));
-    }
+    writing::refuse_if_written(cluster, path, &file.absolute, &status, &file.stamp).await?;
     let wanted = wanted.start..wanted.end.clamp(wanted.start, size);
     let body = if wanted.end - wanted.start <= WHOLE {
         let data = file.piece(wanted).await?;
@@ -118,18 +108,14 @@ impl File {
         self.reader.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn open_for_write(&self, why: impl Into<String>) -> Error {
-        Error::new(ErrorKind::Changed, OP).at(&self.path).because(format!("open for write: {}", why.into())).hint(LATER)
-    }
-
     /// The blocks must make up the length that the status states.
     fn check_length(&self, reader: &FileReader) -> Result<()> {
         let blocks = u64::try_from(reader.file_length()).unwrap_or(u64::MAX);
         if blocks == self.stamp.size {
             return Ok(());
         }
-        Err(self
-            .open_for_write(format!("its status states {} bytes, its finished blocks hold {blocks}", self.stamp.size)))
+        let why = format!("its status states {} bytes, its finished blocks hold {blocks}", self.stamp.size);
+        Err(writing::open_for_write(&self.path, why))
     }
 
     /// Nobody may have touched it since.

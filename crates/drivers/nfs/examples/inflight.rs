@@ -114,7 +114,9 @@ impl Digest {
             }
         }
         let (words, rest) = data.as_chunks::<8>();
-        words.iter().for_each(|word| self.word(*word));
+        for word in words {
+            self.word(*word);
+        }
         self.1.extend_from_slice(rest);
     }
     fn word(&mut self, word: [u8; 8]) {

@@ -438,6 +438,12 @@ async fn kill_and_restart(store: &NfsStore) -> tokio::task::JoinHandle<()> {
     tokio::task::spawn_blocking(|| rig_command(&["start", "ganesha"]))
 }
 
+/// Kills the server and has it back at once.
+async fn kill_then_start() -> tokio::task::JoinHandle<()> {
+    tokio::task::spawn_blocking(|| rig_command(&["kill", "ganesha"])).await.unwrap();
+    tokio::task::spawn_blocking(|| rig_command(&["start", "ganesha"]))
+}
+
 /// Patient enough for a server that starts on a busy machine.
 fn patient(store: &Arc<NfsStore>) -> Retrying<NfsStore> {
     let policy = RetryPolicy { tries: 60, longest: Duration::from_secs(1), ..RetryPolicy::default() };
@@ -461,11 +467,7 @@ fn plain_walk_survives_a_restart(rig: &Rig) {
     Runtime::new().unwrap().block_on(async {
         let options = NfsOptions { reconnect_for: Duration::from_mins(1), ..NfsOptions::default() };
         let store = Arc::new(NfsStore::connect(&rig.location(), options).await.unwrap());
-        let restart = || async {
-            tokio::task::spawn_blocking(|| rig_command(&["kill", "ganesha"])).await.unwrap();
-            tokio::task::spawn_blocking(|| rig_command(&["start", "ganesha"]))
-        };
-        let found = walked_over_a_restart(store.clone(), &fresh.path, restart).await;
+        let found = walked_over_a_restart(store.clone(), &fresh.path, kill_then_start).await;
         assert!(found.iter().eq(expected.keys()), "{} of {}", found.len(), expected.len());
     });
 }

@@ -93,19 +93,19 @@ impl Web {
         Err(failed.unwrap_or_else(|| Failure::Http("no NameNode serves HTTP".into())))
     }
 
-    /// Does somebody write the file, whose content was last changed at `mtime`? False where HTTP is silent: whoever
-    /// asks for findings is told so.
-    pub async fn is_open_for_write(&self, absolute: &str, mtime: Option<Timestamp>) -> Result<bool, Failure> {
-        let Some((count, at)) = self.open_files().await else { return Ok(false) };
+    /// Does somebody write the file, whose content was last changed at `mtime`? None where HTTP is silent.
+    pub async fn is_open_for_write(&self, absolute: &str, mtime: Option<Timestamp>) -> Result<Option<bool>, Failure> {
+        let Some((count, at)) = self.open_files().await else { return Ok(None) };
         // What was opened after the count has a later time: opening a new file sets it.
         let before = mtime.zip(at).is_some_and(|(mtime, at)| mtime.secs < at - SLACK);
         if count == 0 && before {
-            return Ok(false);
+            return Ok(Some(false));
         }
         match self.webhdfs(absolute, "op=GET_BLOCK_LOCATIONS&offset=0&length=1").await {
             Ok(answer) => webhdfs::under_construction(&answer.body)
+                .map(Some)
                 .ok_or_else(|| Failure::Http("what WebHDFS says of the file's blocks makes no sense".into())),
-            Err(failure) if failure.is_elsewhere() => Ok(false),
+            Err(failure) if failure.is_elsewhere() => Ok(None),
             Err(failure) => Err(failure),
         }
     }

@@ -44,6 +44,7 @@ fn main() -> ExitCode {
             PLAIN,
             reading::open_for_write,
         ),
+        together("where HTTP is silent, what may be open is refused, too", PLAIN, reading::open_without_http),
         together("large files are read whole, in ranges, and many at once", PLAIN, reading::large),
         together("the cluster describes itself", PLAIN, facts::cluster),
         together("snapshots, quotas, policies, zones, ACLs and attributes are told", PLAIN, facts::directories),

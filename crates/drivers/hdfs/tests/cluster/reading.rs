@@ -170,6 +170,64 @@ pub fn open_for_write() {
     });
 }
 
+/// Nothing listens where HTTP should be served.
+pub fn open_without_http() {
+    block_on(async {
+        let at = filling::location().unwrap();
+        let filling = Filling::new(&at, HdfsOptions::default()).await.unwrap();
+        let root = fresh("silent");
+        let store = store(&at.clone().with_param("http", "http://127.0.0.1:1")).await;
+        let small_blocks = WriteOptions::default().block_size(1 << 20);
+        let refused = async |path: &str| {
+            let told = store.read(&below(path), ReadSpec::default()).await.map(|reading| format!("{reading:?}"));
+            let told = told.unwrap_err();
+            assert_eq!(told.kind(), ErrorKind::Changed, "{path}: {told:?}");
+            told
+        };
+        let unclear = |told: &storage::Error| {
+            told.cause().unwrap().starts_with("cannot tell whether it is open for writing")
+                && told.hint_text().unwrap().contains("?http=")
+        };
+        // A day and a bit ago.
+        let old = u64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap() - 100_000_000;
+        for (name, len, sync) in
+            [("nothing", 0, false), ("little", 9, false), ("some", 100_000, true), ("unsynced", 3 << 20, false)]
+        {
+            let path = format!("{root}/{name}");
+            let content = Bytes::from(vec![7; len]);
+            let mut file = filling.client.create(&path, &small_blocks).await.unwrap();
+            if len > 0 {
+                file.write_bytes(content.clone()).await.unwrap();
+            }
+            if sync {
+                file.hsync().await.unwrap();
+            }
+            let told = refused(&path).await;
+            assert!(sync || unclear(&told), "{name}: {told:?}");
+            if len > 1 << 20 {
+                // Its time does not make it finished.
+                filling.client.set_times(&path, old, old).await.unwrap();
+                assert!(unclear(&refused(&path).await));
+            }
+            file.close().await.unwrap();
+            if (len as u64).is_multiple_of(1 << 20) {
+                // Closed, which cannot be seen until it is a day old.
+                assert!(unclear(&refused(&path).await));
+                filling.client.set_times(&path, old, old).await.unwrap();
+            }
+            assert_eq!(digest(&*store, &below(&path), |_| ()).await.unwrap(), {
+                (digest_of(std::slice::from_ref(&content)), len as u64)
+            });
+            // Opened again: the end of the last block, or a block after it, is not finished.
+            let mut file = filling.client.append(&path).await.unwrap();
+            file.write_bytes(Bytes::from(vec![8; 2 << 20])).await.unwrap();
+            refused(&path).await;
+            file.close().await.unwrap();
+        }
+        filling.client.delete(&root, true).await.unwrap();
+    });
+}
+
 pub fn large() {
     block_on(async {
         let at = filling::location().unwrap();

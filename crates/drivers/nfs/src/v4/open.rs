@@ -129,12 +129,12 @@ mod tests {
 
     #[test]
     fn every_way_to_give_a_delegation_is_understood() {
-        let state = StateId([7; 16]);
-        let given = Some(StateId([8; 16]));
         fn ace(to: &mut Writer) {
             to.u32(0).u32(0).u32(1).opaque(b"EVERYONE@");
         }
         fn none(_: &mut Writer) {}
+        let state = StateId([7; 16]);
+        let given = Some(StateId([8; 16]));
         let told = |words: &[u32], rest: fn(&mut Writer)| {
             answer(|to| {
                 for word in words {

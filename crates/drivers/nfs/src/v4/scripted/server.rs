@@ -23,6 +23,7 @@ const DELEGATED: [u8; 16] = [4; 16];
 
 /// How it misbehaves.
 #[derive(Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a way to misbehave, and any of them go together")]
 pub struct Quirks {
     /// Operations and slots that a session has.
     pub operations: u32,
