@@ -252,7 +252,7 @@ pub fn large() {
             assert!(collect_body(body, u64::MAX).await.unwrap().concat() == expected[start..end], "{range:?}");
         }
         let digests: Vec<_> = stream::iter(0..8)
-            .map(|_| digest(&*store, &below_ref(&path), |_| ()))
+            .map(|_| digest(&*store, below_ref(&path), |_| ()))
             .buffer_unordered(8)
             .try_collect()
             .await

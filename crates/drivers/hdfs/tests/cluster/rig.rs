@@ -131,7 +131,9 @@ pub fn noise(seed: u64, mebibytes: usize) -> Vec<bytes::Bytes> {
 }
 pub fn digest_of(pieces: &[bytes::Bytes]) -> Vec<u8> {
     let mut hash = Sha256::new();
-    pieces.iter().for_each(|piece| hash.update(piece));
+    for piece in pieces {
+        hash.update(piece);
+    }
     hash.finalize().to_vec()
 }
 /// A name that no other run has.
