@@ -21,6 +21,8 @@ use std::sync::{PoisonError, RwLock};
 
 /// A case.
 type Case = (&'static str, fn(&Rig) -> Result<()>);
+/// A case with the variables that must be set for it.
+type Demanding = (&'static str, &'static [&'static str], fn(&Rig) -> Result<()>);
 
 /// Held by cases that only use the servers, and by one that disturbs them.
 static SERVERS: RwLock<()> = RwLock::new(());
@@ -44,7 +46,7 @@ const CASES: &[Case] = &[
 ];
 
 /// Cases that need a server besides nfs-ganesha and MinIO, and the variable that says it is there.
-const MORE: &[(&str, &[&str], fn(&Rig) -> Result<()>)] = &[
+const MORE: &[Demanding] = &[
     (
         "one_discovery_reads_every_protocol_and_counts_what_independent_tools_count",
         &[
@@ -64,7 +66,7 @@ const MORE: &[(&str, &[&str], fn(&Rig) -> Result<()>)] = &[
 ];
 
 /// Cases that kill, freeze or restart a server, and so run alone.
-const DISTURBING: &[(&str, &[&str], fn(&Rig) -> Result<()>)] = &[
+const DISTURBING: &[Demanding] = &[
     ("an_nfs_server_that_crashes_during_a_discovery_costs_nothing", &[], faults::nfs_crash),
     ("an_smb_server_that_crashes_during_a_discovery_costs_nothing", &["LONGSHORE_TEST_SMB"], faults::smb_crash),
     ("a_name_node_that_crashes_during_a_discovery_costs_nothing", &["LONGSHORE_TEST_HDFS"], faults::hdfs_crash),

@@ -109,7 +109,7 @@ impl SecondCount {
             let Some(theirs) = theirs.filter(|theirs| *theirs != ours) else { return };
             let (by, way) = if theirs > ours { (theirs - ours, "more") } else { (ours - theirs, "fewer") };
             let by = human_count(by);
-            words.push(format!("{by} {what} {way} than the walk found ({} against {})", theirs, ours));
+            words.push(format!("{by} {what} {way} than the walk found ({theirs} against {ours})"));
         };
         compare("files", self.files, found.files);
         compare("directories", self.dirs, found.dirs);

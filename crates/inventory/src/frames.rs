@@ -173,7 +173,9 @@ mod tests {
             let directory = tempfile::tempdir().unwrap();
             let path = directory.path().join("journal");
             let mut log = FrameLog::open(&path, 3).unwrap();
-            frames.iter().for_each(|frame| log.add(frame).unwrap());
+            for frame in &frames {
+                log.add(frame).unwrap();
+            }
             log.flush().unwrap();
             drop(log);
             let mut raw = std::fs::read(&path).unwrap();

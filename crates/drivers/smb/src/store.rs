@@ -29,7 +29,7 @@ use storage::{
     Reading, Result, Source, Usage,
 };
 
-const OPEN: &str = "open the share of";
+const OPEN: &str = "open the share";
 
 /// A directory of an SMB share, read only. Cheap to clone; clones share the connections.
 #[derive(Clone)]
@@ -63,7 +63,7 @@ impl SmbStore {
         let who = who(&address.options.credentials);
         let told = |failure: Failure| {
             let error = match &failure {
-                Failure::Login(_) | Failure::MadeGuest => failure.clone().error("log in to"),
+                Failure::Login(_) | Failure::MadeGuest => failure.clone().error("log in"),
                 _ => failure.clone().error(OPEN),
             };
             let words = format!("{failure} for {who} at {}:{}", address.host, address.port);

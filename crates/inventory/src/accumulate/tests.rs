@@ -226,6 +226,10 @@ fn prefixes_of_keys_have_a_shape_and_names_but_are_not_counted() {
     assert_eq!(profile.largest_directories[0].size_bytes, 48);
 }
 
+fn bits(bits: u32) -> impl Fn(&mut Entry) {
+    move |entry| entry.meta.as_mut().unwrap().ntfs_attributes = Some(bits)
+}
+
 #[test]
 fn what_matters_to_a_move_is_found_with_its_bytes_and_examples() {
     let with = |path: &str, size, change: &dyn Fn(&mut Entry)| {
@@ -234,9 +238,6 @@ fn what_matters_to_a_move_is_found_with_its_bytes_and_examples() {
         change(&mut entry);
         entry
     };
-    fn bits(bits: u32) -> impl Fn(&mut Entry) {
-        move |entry| entry.meta.as_mut().unwrap().ntfs_attributes = Some(bits)
-    }
     let long = "n".repeat(300);
     let entries = [
         with("tape", 100, &bits(0x1000)),

@@ -23,6 +23,7 @@ const PAGE: usize = 20;
 
 /// What a server gets wrong.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fault of its own")]
 struct Faults {
     /// `start-after` is not looked at.
     deaf: bool,
