@@ -30,7 +30,7 @@ const WAITING: usize = 16;
 /// Unreadable directories that a profile lists.
 const LISTED_PROBLEMS: usize = 10_000;
 /// For what is asked after the walk.
-const ANSWER_WITHIN: Duration = Duration::from_secs(600);
+const ANSWER_WITHIN: Duration = Duration::from_mins(10);
 
 /// How to discover.
 #[derive(Clone, Debug)]
@@ -69,7 +69,7 @@ pub struct CheckpointRule {
 
 impl Default for CheckpointRule {
     fn default() -> Self {
-        Self { entries: 1_000_000, every: Duration::from_secs(300) }
+        Self { entries: 1_000_000, every: Duration::from_mins(5) }
     }
 }
 
@@ -85,7 +85,7 @@ impl DiscoverOptions {
             stop: CancellationToken::new(),
             fresh: false,
             considerate: true,
-            silence: Duration::from_secs(900),
+            silence: Duration::from_mins(15),
         }
     }
 }

@@ -131,7 +131,7 @@ impl Following {
         let mut walk = walk::walk(Arc::clone(&self.source), spec);
         let frontier = (generation > 0).then(|| (self.frontier)(generation));
         let again = replayed.into_walk(frontier.as_deref(), places, root, &mut walk).map_err(|error| {
-            Stopped::Source(unwritten("read back what is left to do", &(self.frontier)(generation), error))
+            Stopped::Source(unwritten("read back what is left to do", &(self.frontier)(generation), &error))
         })?;
         for place in again {
             self.list_again(place, &mut walk).await?;
@@ -327,7 +327,7 @@ impl Following {
     /// answer are left too: nobody has said yet that they are unreadable.
     async fn checkpoint(&mut self, walk: &mut Walk) -> Result<(), Stopped> {
         let path = (self.frontier)(self.generation + 1);
-        let unwritten = |error| Stopped::Source(unwritten("write down what is left to do", &path, error));
+        let unwritten = |error: io::Error| Stopped::Source(unwritten("write down what is left to do", &path, &error));
         let mut out = BufWriter::new(File::create(&path).map_err(unwritten)?);
         let mut places = 0;
         walk.each_place(|place| {
@@ -356,7 +356,7 @@ impl Following {
     }
 }
 
-fn unwritten(op: &'static str, path: &Path, error: io::Error) -> Error {
+fn unwritten(op: &'static str, path: &Path, error: &io::Error) -> Error {
     Error::new(ErrorKind::Unexpected, op)
         .with_reach(Reach::Run)
         .because(format!("{}: {error}", path.display()))

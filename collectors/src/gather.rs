@@ -198,7 +198,9 @@ impl Gather {
             Step::Snapshot { problem, newest } => {
                 self.standing.snapshots += 1;
                 self.standing.all.note(Noted::SnapshotDirectory, &problem.path);
-                newest.iter().for_each(|path| self.standing.all.note(Noted::Snapshot, path));
+                for path in &newest {
+                    self.standing.all.note(Noted::Snapshot, path);
+                }
                 self.problems.add(&problem)
             }
             Step::Loop(problem) => {

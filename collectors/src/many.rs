@@ -5,7 +5,7 @@ use futures::{StreamExt as _, stream::FuturesUnordered};
 use inventory::Profile;
 use model::Location;
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     num::NonZeroUsize,
     panic::AssertUnwindSafe,
     path::Path,
@@ -95,9 +95,9 @@ async fn one(job: Job, out: &Path) -> Result<Profile, Error> {
 ///
 /// Errors: `Source` with kind `Invalid`.
 pub fn twice<'a>(locations: impl IntoIterator<Item = &'a Location>) -> Result<(), Error> {
-    let mut seen = HashMap::new();
+    let mut seen = HashSet::new();
     for location in locations {
-        if seen.insert(identity(location), ()).is_some() {
+        if !seen.insert(identity(location)) {
             return Err(there_twice(location));
         }
     }

@@ -129,7 +129,7 @@ fn rules(survey: &Survey, findings: &mut Vec<Finding>) {
     match survey.versioning.known() {
         Some(Versioning::Enabled) => note("versioning", "versions are kept".to_owned()),
         Some(Versioning::Suspended) => {
-            note("versioning", "versions were kept once; those that there are stay".to_owned())
+            note("versioning", "versions were kept once; those that there are stay".to_owned());
         }
         Some(Versioning::Never) | None => {}
     }

@@ -101,25 +101,22 @@ impl Collector for SmbCollector {
 }
 
 fn facts(said: &Identity) -> BTreeMap<String, String> {
-    fn text<T: ToString>(value: T) -> Option<String> {
-        Some(value.to_string())
-    }
     let guid = said.server_guid.iter().fold(String::new(), |mut all, byte| {
         write!(all, "{byte:02x}").expect("a String takes everything");
         all
     });
     let told = [
-        ("server", text(said.server)),
+        ("server", Some(said.server.to_string())),
         ("server-guid", Some(guid)),
-        ("dialect", text(said.dialect)),
-        ("signing-required", text(said.signing_required)),
-        ("signed", text(said.signed)),
-        ("encrypted", text(said.encrypted)),
+        ("dialect", Some(said.dialect.to_string())),
+        ("signing-required", Some(said.signing_required.to_string())),
+        ("signed", Some(said.signed.to_string())),
+        ("encrypted", Some(said.encrypted.to_string())),
         ("cipher", said.cipher.map(|cipher| format!("{cipher:?}"))),
-        ("guest", text(said.guest)),
-        ("dfs", text(said.dfs)),
-        ("max-transact", text(said.max_transact)),
-        ("max-read", text(said.max_read)),
+        ("guest", Some(said.guest.to_string())),
+        ("dfs", Some(said.dfs.to_string())),
+        ("max-transact", Some(said.max_transact.to_string())),
+        ("max-read", Some(said.max_read.to_string())),
         ("netbios-name", said.netbios_name.clone()),
         ("netbios-domain", said.netbios_domain.clone()),
         ("dns-name", said.dns_name.clone()),
@@ -128,13 +125,13 @@ fn facts(said: &Identity) -> BTreeMap<String, String> {
         ("file-system", Some(said.file_system.clone()).filter(|name| !name.is_empty())),
         ("volume-serial", Some(format!("{:#010x}", said.volume))),
         ("volume-label", Some(said.volume_label.clone()).filter(|label| !label.is_empty())),
-        ("name-max", text(said.max_name)),
-        ("case-sensitive", text(said.case_sensitive)),
-        ("acls", text(said.acls)),
-        ("streams", text(said.streams)),
-        ("sparse", text(said.sparse)),
-        ("quotas", text(said.quotas)),
-        ("snapshots", said.snapshots.and_then(text)),
+        ("name-max", Some(said.max_name.to_string())),
+        ("case-sensitive", Some(said.case_sensitive.to_string())),
+        ("acls", Some(said.acls.to_string())),
+        ("streams", Some(said.streams.to_string())),
+        ("sparse", Some(said.sparse.to_string())),
+        ("quotas", Some(said.quotas.to_string())),
+        ("snapshots", said.snapshots.map(|count| count.to_string())),
     ];
     told.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }

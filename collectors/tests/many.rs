@@ -5,7 +5,7 @@ mod common;
 
 use common::{Odd, options, planted};
 use inventory::Inventory;
-use longshore_collectors::{Error, Job, Together, discover_all};
+use longshore_collectors::{Error, Job, ProgressNumbers, Together, discover_all};
 use model::RelPath;
 use std::{num::NonZeroUsize, sync::atomic::Ordering, time::Duration};
 use storage::{ErrorKind, MemoryStore};
@@ -52,6 +52,6 @@ async fn one_that_fails_one_that_hangs_and_one_that_is_there_twice_stop_no_other
     let inventory = Inventory::open(out.path()).unwrap();
     assert_eq!(inventory.systems().len(), 4, "what is there twice was not begun");
     assert_eq!(inventory.profile("memory-a-good").unwrap().counts.files, 25);
-    let all = progress.iter().map(|one| one.numbers()).reduce(|a, b| a.and(b)).unwrap();
+    let all = progress.iter().map(|one| one.numbers()).reduce(ProgressNumbers::and).unwrap();
     assert!(all.files >= 32, "{all:?}");
 }

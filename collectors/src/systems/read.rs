@@ -32,7 +32,7 @@ struct Text<'i>(&'i str);
 impl Text<'_> {
     fn line(&self, span: &Range<usize>) -> usize {
         let before = self.0.as_bytes().get(..span.start).unwrap_or(self.0.as_bytes());
-        before.iter().filter(|byte| **byte == b'\n').count() + 1
+        before.split(|byte| *byte == b'\n').count()
     }
     fn wrong(&self, span: &Range<usize>, problem: impl Into<String>) -> SystemsError {
         SystemsError { line: self.line(span), problem: problem.into(), hint: None }

@@ -143,6 +143,12 @@ impl Notes {
     /// The findings. Of hard links, `groups` says to how many inodes they belong; of twins, how many names have one
     /// in case and in normal form; of links, what they say of hidden entries.
     pub(super) fn into_findings(mut self, groups: u64, twins: [u64; 2], links: &LinkCounts) -> Vec<Finding> {
+        // Twins of which each was in another of two that were merged have a count and no note.
+        for (kind, count) in [("case-twins", twins[0]), ("normal-form-twins", twins[1])] {
+            if count > 0 {
+                self.0.entry(kind.to_owned()).or_default();
+            }
+        }
         let snapshots = self.0.remove(SNAPSHOTS);
         if !links.hold() {
             self.0.remove(HIDDEN);
