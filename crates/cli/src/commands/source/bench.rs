@@ -13,6 +13,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use model::{ByteSize, Facets, Location, RelPath};
 use serde::Serialize;
 use std::{
+    fmt::Write as _,
     num::NonZeroUsize,
     os::unix::ffi::OsStrExt as _,
     sync::Arc,
@@ -176,8 +177,9 @@ fn text(measured: &Measured) -> String {
         let each = if read { ByteSize(series.each).to_string() } else { model::human_count(series.each) };
         let rates = format!("{slow:.0}, {middle:.0}, {fast:.0}");
         let last = series.digest.clone().unwrap_or_else(|| series.unreadable.to_string());
-        table +=
-            &format!("  {:>9}  {:>4}  {each:>8}   {rates:<32} {cost:>14.2}   {last}\n", series.in_flight, series.runs);
+        let (in_flight, runs) = (series.in_flight, series.runs);
+        writeln!(table, "  {in_flight:>9}  {runs:>4}  {each:>8}   {rates:<32} {cost:>14.2}   {last}")
+            .expect("a String takes everything");
     }
     table
 }
