@@ -233,6 +233,10 @@ async fn hard_names(lab: Lab) -> Outcome {
     // The longest key, of short and of long components, and one byte more.
     for (number, component) in [9, 250].into_iter().enumerate() {
         let store = open(&lab, &format!("long-{number}"), "", S3Options::default()).await?;
+        // versitygw keeps longer keys than S3 allows, and shorter components: its rules are held to above.
+        if store.caps().names.max_component < 250 {
+            break;
+        }
         let room = 1024 - store.caps().prefix_len;
         let mut key: Vec<u8> = [vec![b'k'; component], b"/".to_vec()].concat().into_iter().cycle().take(room).collect();
         key[room - 1] = b'z';
