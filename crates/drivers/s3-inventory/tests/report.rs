@@ -27,13 +27,13 @@ impl Files {
 #[async_trait]
 impl Source for Files {
     fn caps(&self) -> &Capabilities {
-        unimplemented!("a report is only read")
+        unreachable!("a report is only read")
     }
     fn list(&self, _: &RelPath, _: ListSpec) -> BoxStream<'static, Result<Page>> {
-        unimplemented!("a report is only read")
+        unreachable!("a report is only read")
     }
     async fn stat(&self, _: &RelPath, _: Facets) -> Result<Entry> {
-        unimplemented!("a report is only read")
+        unreachable!("a report is only read")
     }
     async fn read(&self, path: &RelPath, _: ReadSpec) -> Result<Reading> {
         let data = self.0.get(path).ok_or_else(|| Error::new(ErrorKind::NotFound, "read"))?;
