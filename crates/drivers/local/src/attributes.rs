@@ -1,6 +1,6 @@
 //! What the kernel tells of an inode, and writing it.
 
-use crate::paths::Root;
+use crate::{paths::Root, xattrs};
 use bytes::Bytes;
 use model::{Entry, Facets, FileId, Kind, Metadata, Posix, Principal, RelPath, Special, Stamp, Timestamp};
 use rustix::{
@@ -29,16 +29,22 @@ pub(crate) fn entry_at(dir: impl AsFd, name: &[u8], path: &RelPath, want: Facets
     } else {
         Bytes::new()
     };
-    Ok(entry(&told, path, want, target))
+    entry(&told, path, want, target, || xattrs::Inode::named(&dir, name))
 }
 
 /// The entry of an open file.
 pub(crate) fn entry_of(file: impl AsFd, path: &RelPath, want: Facets) -> Result<Entry> {
-    let told = statx(file, "", AtFlags::EMPTY_PATH, ALL)?;
-    Ok(entry(&told, path, want, Bytes::new()))
+    let told = statx(&file, "", AtFlags::EMPTY_PATH, ALL)?;
+    entry(&told, path, want, Bytes::new(), || xattrs::Inode::open(&file))
 }
 
-fn entry(told: &Statx, path: &RelPath, want: Facets, target: Bytes) -> Entry {
+fn entry<'a>(
+    told: &Statx,
+    path: &RelPath,
+    want: Facets,
+    target: Bytes,
+    inode: impl FnOnce() -> xattrs::Inode<'a>,
+) -> Result<Entry> {
     let kind = match FileType::from_raw_mode(told.stx_mode.into()) {
         FileType::Directory => Kind::Dir,
         FileType::Symlink => Kind::Symlink { target },
@@ -60,9 +66,13 @@ fn entry(told: &Statx, path: &RelPath, want: Facets, target: Bytes) -> Entry {
     entry.nlink = Some(told.stx_nlink);
     entry.allocated = Some(told.stx_blocks.saturating_mul(512));
     if !want.is_empty() {
-        entry.meta = Some(Box::new(metadata(told, want)));
+        let mut meta = metadata(told, want);
+        if !want.shared(xattrs::READS).is_empty() {
+            xattrs::add(&inode(), want, &mut meta)?;
+        }
+        entry.meta = Some(Box::new(meta));
     }
-    entry
+    Ok(entry)
 }
 
 fn device(told: &Statx) -> u64 {

@@ -17,6 +17,7 @@ mod receipts;
 mod temporary;
 mod upload;
 mod write;
+mod xattrs;
 
 use async_trait::async_trait;
 use attributes::entry_at;
@@ -82,8 +83,10 @@ impl LocalStore {
         let root = Root::open(path, options.openat2).map_err(broken)?;
         let birth = attributes::tells_birth(&root).map_err(broken)?;
         let owner = if rustix::process::geteuid().is_root() { Facets::OWNER } else { Facets::NONE };
+        let told = |told: bool, facets: Facets| if told { facets } else { Facets::NONE };
+        let reads = Facets::POSIX.and(Facets::HARD_LINKS).and(told(birth, Facets::BIRTH));
         let caps = Capabilities {
-            reads: Facets::POSIX.and(Facets::HARD_LINKS).and(if birth { Facets::BIRTH } else { Facets::NONE }),
+            reads: reads.and(told(xattrs::told(&root), xattrs::READS)),
             writes: Facets::MTIME.and(Facets::ATIME).and(Facets::MODE).and(Facets::HARD_LINKS).and(owner),
             meta_write: MetaWrite::AnyTime,
             list: ListOrder::PerDirectory,

@@ -286,3 +286,65 @@ async fn links_and_directories_take_the_place_of_files_without_a_trace() {
     let names: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, ["x"]);
 }
+
+/// `system.posix_acl_access` of `user::rw-, user:1000:r--, group::r--, mask::r--, other::---` (`acl_ea.h` of Linux:
+/// version 2, then tag, rights and id of each).
+fn an_acl() -> Vec<u8> {
+    let mut raw = 2_u32.to_le_bytes().to_vec();
+    for (tag, rights, id) in
+        [(1_u16, 6_u16, u32::MAX), (2, 4, 1000), (4, 4, u32::MAX), (16, 4, u32::MAX), (32, 0, u32::MAX)]
+    {
+        raw.extend(tag.to_le_bytes());
+        raw.extend(rights.to_le_bytes());
+        raw.extend(id.to_le_bytes());
+    }
+    raw
+}
+
+#[tokio::test]
+async fn extended_attributes_and_acls_are_told_to_whoever_asks() {
+    use rustix::fs::{XattrFlags, lsetxattr};
+    let (dir, _) = fresh();
+    let file = dir.path().join("odd \n name");
+    fs::write(&file, "x").unwrap();
+    fs::create_dir(dir.path().join("d")).unwrap();
+    std::os::unix::fs::symlink("d", dir.path().join("link")).unwrap();
+    let set = |path: &Path, name: &str, value: &[u8]| lsetxattr(path, name, value, XattrFlags::empty());
+    if set(&file, "user.colour", b"blue").is_err() || set(&file, "system.posix_acl_access", &an_acl()).is_err() {
+        eprintln!("skipped: the file system below {} keeps no attributes or no ACLs", dir.path().display());
+        return;
+    }
+    set(&file, "user.empty", b"").unwrap();
+    let long = vec![7; 3000];
+    set(&dir.path().join("d"), "user.long", &long).unwrap();
+    set(&dir.path().join("d"), "system.posix_acl_default", &an_acl()).unwrap();
+    let store = open(dir.path());
+    assert!(store.caps().reads.has(Facets::XATTR.and(Facets::POSIX_ACL)));
+    let want = Facets::POSIX.and(Facets::XATTR).and(Facets::POSIX_ACL);
+    let listed: Vec<_> =
+        store.list(&RelPath::ROOT, ListSpec { want, ..ListSpec::default() }).try_collect().await.unwrap();
+    let meta = |name: &str| {
+        let entry = listed.iter().flat_map(|page| &page.entries).find(|entry| entry.path == RelPath::from(name));
+        entry.unwrap().meta.clone().unwrap()
+    };
+    let pair = |name: &'static str, value: &[u8]| (Bytes::from_static(name.as_bytes()), Bytes::copy_from_slice(value));
+    let of_file = meta("odd \n name");
+    assert_eq!(of_file.acl, Some(model::Acl::Posix1e(an_acl().into())));
+    assert_eq!(of_file.xattrs, [pair("user.colour", b"blue"), pair("user.empty", b"")]);
+    let of_dir = meta("d");
+    assert_eq!(of_dir.acl, None);
+    assert_eq!(of_dir.xattrs, [pair("system.posix_acl_default", &an_acl()), pair("user.long", &long)]);
+    // A link is not what it points to.
+    assert_eq!((meta("link").xattrs.len(), meta("link").acl.clone()), (0, None));
+
+    let looked = store.stat(&"odd \n name".into(), want).await.unwrap().meta.unwrap();
+    assert_eq!((looked.acl, looked.xattrs), (of_file.acl.clone(), of_file.xattrs.clone()));
+    let spec = ReadSpec { want, ..ReadSpec::default() };
+    let read = store.read(&"odd \n name".into(), spec).await.unwrap().entry.meta.unwrap();
+    assert_eq!((read.acl, read.xattrs), (of_file.acl.clone(), of_file.xattrs.clone()));
+    // Who does not ask pays nothing and gets nothing.
+    let plain = store.stat(&"odd \n name".into(), Facets::POSIX).await.unwrap().meta.unwrap();
+    assert_eq!((plain.acl, plain.xattrs.len()), (None, 0));
+    let only = store.stat(&"odd \n name".into(), Facets::XATTR).await.unwrap().meta.unwrap();
+    assert_eq!((only.acl, only.xattrs.len()), (None, 2));
+}
