@@ -35,7 +35,7 @@ pub use hdfs::HdfsCollector;
 pub use host::disks;
 pub use latency::LatencyProbe;
 pub use local::LocalCollector;
-pub use many::{Gates, Job, Together, discover_all, server, twice};
+pub use many::{Job, Together, discover_all, gates, server, twice};
 pub use nfs::NfsCollector;
 pub use nfs4::Nfs4Collector;
 pub use object::ObjectCollector;

@@ -9,7 +9,7 @@ use std::{
     num::NonZeroUsize,
     panic::AssertUnwindSafe,
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 use storage::{ErrorKind, Gate, Limits};
 
@@ -140,28 +140,27 @@ pub fn server(location: &Location) -> String {
     }
 }
 
-/// The budget of each server, shared by all of its systems.
-#[derive(Debug, Default)]
-pub struct Gates {
-    gates: Mutex<HashMap<String, (Limits, Arc<Gate>)>>,
-}
-
-impl Gates {
-    /// The gate of the server of `location`. Where systems of one server ask for different limits, the first that
-    /// asked decides; give the strictest to all.
-    pub fn of(&self, location: &Location, limits: &Limits) -> Arc<Gate> {
-        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
-        let made = gates.entry(server(location)).or_insert_with(|| (limits.clone(), Arc::new(Gate::new(limits))));
-        if made.0 != *limits {
-            tracing::warn!(%location, "another system of this server was given other limits first; those hold");
-        }
-        Arc::clone(&made.1)
+/// The budget of the server of each system, in the order of the systems: systems of one server get the same gate.
+/// Where they ask for different limits, the strictest of each figure holds for all of them together.
+pub fn gates<'a>(systems: impl IntoIterator<Item = (&'a Location, &'a Limits)>) -> Vec<Arc<Gate>> {
+    let mut strictest: HashMap<String, Limits> = HashMap::new();
+    let mut servers = Vec::new();
+    for (location, limits) in systems {
+        servers.push(server(location));
+        strictest
+            .entry(server(location))
+            .and_modify(|so_far| *so_far = so_far.strictest(limits))
+            .or_insert_with(|| limits.clone());
     }
+    let gates: HashMap<_, _> =
+        strictest.into_iter().map(|(server, limits)| (server, Arc::new(Gate::new(&limits)))).collect();
+    servers.iter().filter_map(|server| gates.get(server).cloned()).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::num::{NonZeroU32, NonZeroU64};
 
     fn at(uri: &str) -> Location {
         uri.parse().unwrap()
@@ -178,13 +177,22 @@ mod tests {
     }
 
     #[test]
-    fn systems_of_one_server_share_a_gate() {
-        let gates = Gates::default();
-        let in_flight = NonZeroUsize::new(3).unwrap();
-        let limits = Limits { in_flight, bytes_per_second: None, requests_per_second: None };
-        let first = gates.of(&at("nfs://filer/a"), &limits);
-        assert!(Arc::ptr_eq(&first, &gates.of(&at("smb://FILER/b"), &limits)));
-        assert!(!Arc::ptr_eq(&first, &gates.of(&at("nfs://other/a"), &limits)));
+    fn systems_of_one_server_share_a_gate_and_the_strictest_limits() {
+        let few = Limits {
+            in_flight: NonZeroUsize::new(3).unwrap(),
+            bytes_per_second: None,
+            requests_per_second: NonZeroU32::new(100),
+        };
+        let slow = Limits {
+            in_flight: NonZeroUsize::MAX,
+            bytes_per_second: NonZeroU64::new(1),
+            requests_per_second: NonZeroU32::new(200),
+        };
+        let both = Limits { bytes_per_second: slow.bytes_per_second, ..few.clone() };
+        assert_eq!((few.strictest(&slow), slow.strictest(&few)), (both.clone(), both));
+        let systems = [at("nfs://filer/a"), at("smb://FILER/b"), at("nfs://other/a")];
+        let gates = gates(systems.iter().zip([&few, &slow, &slow]));
+        assert!(gates.len() == 3 && Arc::ptr_eq(&gates[0], &gates[1]) && !Arc::ptr_eq(&gates[0], &gates[2]));
         assert_eq!(server(&at("file:///a")), server(&at("file:///b")));
         assert_eq!(server(&at("s3://a?endpoint=http://Min.io")), server(&at("s3://b?endpoint=http://min.io")));
     }

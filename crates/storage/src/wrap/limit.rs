@@ -29,6 +29,21 @@ pub struct Limits {
     pub requests_per_second: Option<NonZeroU32>,
 }
 
+impl Limits {
+    /// What keeps both: of each figure the lower one.
+    #[must_use]
+    pub fn strictest(&self, other: &Self) -> Self {
+        fn lower<T: Ord + Copy>(one: Option<T>, other: Option<T>) -> Option<T> {
+            one.into_iter().chain(other).min()
+        }
+        Self {
+            in_flight: self.in_flight.min(other.in_flight),
+            bytes_per_second: lower(self.bytes_per_second, other.bytes_per_second),
+            requests_per_second: lower(self.requests_per_second, other.requests_per_second),
+        }
+    }
+}
+
 /// Holds requests back so that the limits are kept.
 ///
 /// Whoever holds a body holds a request: a copy from a store to itself needs `in_flight` of at least two

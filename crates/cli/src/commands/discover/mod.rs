@@ -11,7 +11,7 @@ use crate::{
     failure::{Failure, Outcome},
     registry::{self, Opening},
 };
-use collectors::{DiscoverOptions, Gates, Job, LatencyProbe, Progress, ProgressClock, Together, discover_all};
+use collectors::{DiscoverOptions, Job, LatencyProbe, Progress, ProgressClock, Together, discover_all};
 use futures::{StreamExt as _, stream};
 use inventory::Profile;
 use std::{num::NonZeroUsize, sync::Arc};
@@ -28,11 +28,13 @@ pub async fn run(typed: &Discover, shell: &Shell) -> Outcome<Exit> {
     let wanted = each_system(wanted, shell, &mut tally).await;
     collectors::twice(wanted.iter().map(|wanted| &wanted.location)).map_err(Failure::from)?;
 
-    let gates = Gates::default();
-    let opening = stream::iter(wanted.iter().map(|wanted| {
-        let gate = gates.of(&wanted.location, &wanted.limits);
-        async { (&wanted.location, Box::pin(job(wanted, gate, typed, shell)).await) }
-    }));
+    let gates = collectors::gates(wanted.iter().map(|wanted| (&wanted.location, &wanted.limits)));
+    let opening = stream::iter(
+        wanted
+            .iter()
+            .zip(gates)
+            .map(|(wanted, gate)| async { (&wanted.location, Box::pin(job(wanted, gate, typed, shell)).await) }),
+    );
     let mut opened = opening.buffered(OPENING);
     let mut jobs = Vec::new();
     while let Some((location, job)) = opened.next().await {
