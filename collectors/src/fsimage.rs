@@ -100,8 +100,8 @@ impl Collector for FsimageCollector {
             "encryption-zones",
             Weight::Warning,
             facts.encryption_zones,
-            "content of encryption zones can be read only \
-            with their keys; it arrives decrypted, so choose encryption at the target",
+            "files in encryption zones are refused when \
+            `hdfs://` reads them: the key server is not asked here",
         );
         add(
             "quotas",

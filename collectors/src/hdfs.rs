@@ -106,6 +106,10 @@ fn cluster(facts: &ClusterFacts) -> BTreeMap<String, String> {
         ("cluster-logical-bytes", number(facts.logical_used)),
         ("cluster-inodes", number(facts.inodes)),
         ("cluster-blocks", number(facts.blocks)),
+        ("replicated-blocks", number(facts.replicated_blocks)),
+        ("erasure-coded-block-groups", number(facts.erasure_coded_groups)),
+        ("default-block-bytes", number(facts.default_block_bytes)),
+        ("default-replication", number(facts.default_replication)),
         ("live-datanodes", number(facts.live_data_nodes)),
         ("dead-datanodes", number(facts.dead_data_nodes)),
         ("under-replicated-blocks", number(facts.under_replicated_blocks)),
@@ -155,13 +159,14 @@ fn finding(told: driver_hdfs::Finding) -> Finding {
             format!("whether files are being written could not be told: {why}"),
         ),
         F::Snapshots { dirs } => snapshots(&dirs),
-        F::EncryptionZones { count } => Finding::new(
+        F::EncryptionZones { count, dirs } => Finding::new(
             "encryption-zones",
             Weight::Warning,
-            "content of encryption zones can be read only with their keys; it arrives decrypted, so choose encryption \
-             at the target",
+            "files in encryption zones are listed, and refused when they are read: the key server is not asked here. \
+             Move them with `hadoop distcp`, or copy them within the cluster to a directory outside every zone first",
         )
-        .counted(count),
+        .counted(count)
+        .with_examples(dirs.iter().map(|dir| RelPath::from(dir.trim_start_matches('/').as_bytes()))),
         F::ErasureCoding { policies, groups } => Finding::new(
             "erasure-coding",
             Weight::Note,

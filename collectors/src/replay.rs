@@ -175,3 +175,41 @@ impl Replayed {
         line
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use inventory::Problem;
+    use model::{Metadata, Stamp};
+    use std::sync::Arc;
+    use storage::{MemoryStore, Node, Target as _, walk};
+
+    /// What is still listed after these steps.
+    async fn left(steps: &[Step]) -> Vec<RelPath> {
+        let store = MemoryStore::tree();
+        for dir in ["loop", "other"] {
+            store.make(&dir.into(), Node::Dir, &Metadata::default()).await.unwrap();
+        }
+        let mut replayed = Replayed::default();
+        steps.iter().for_each(|step| replayed.step(step));
+        let spec = walk::WalkSpec { roots: Vec::new(), ..walk::WalkSpec::default() };
+        let mut walk = walk::walk(Arc::new(store), spec);
+        replayed.into_walk(None, 0, Place::new(RelPath::ROOT, None), &mut walk).unwrap();
+        let mut listed = Vec::new();
+        while let Some(event) = walk.next().await.unwrap() {
+            if let walk::WalkEvent::Page { dir, .. } = event {
+                listed.push(dir);
+            }
+        }
+        listed
+    }
+
+    #[tokio::test]
+    async fn a_loop_that_was_left_out_stays_so() {
+        let dir = |name: &str| Entry::new(name.into(), Kind::Dir, Stamp::default());
+        let problem = Problem { path: "loop".into(), kind: snapshots::LOOP.to_owned(), detail: String::new() };
+        let entries = vec![dir("loop"), dir("other")];
+        let page = Step::Page { dir: RelPath::ROOT, entries, next: Next::End, links: None };
+        assert_eq!(left(&[Step::Loop(problem), page]).await, [RelPath::from("other")]);
+    }
+}

@@ -2,9 +2,9 @@
 
 use crate::Collector;
 use async_trait::async_trait;
-use driver_smb::{Identity, SmbStore};
+use driver_smb::{Identity, Quotas, SmbStore};
 use inventory::{Finding, SecondCount, System, Weight};
-use model::{Facets, Location};
+use model::{ByteSize, Facets, Location};
 use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 use storage::Source;
 
@@ -45,13 +45,12 @@ impl Collector for SmbCollector {
     }
     async fn identify(&self) -> storage::Result<System> {
         let said = self.store.identify();
+        let mut details = facts(said);
+        if let Some(quotas) = self.store.quotas().await? {
+            details.extend(quota_facts(&quotas));
+        }
         let product = said.dns_name.clone().or_else(|| said.netbios_name.clone());
-        Ok(System {
-            protocol: "smb".to_owned(),
-            product,
-            version: Some(said.dialect.to_string()),
-            details: facts(said),
-        })
+        Ok(System { protocol: "smb".to_owned(), product, version: Some(said.dialect.to_string()), details })
     }
     async fn findings(&self) -> storage::Result<Vec<Finding>> {
         let said = self.store.identify();
@@ -73,8 +72,8 @@ impl Collector for SmbCollector {
                 not show; only SMB targets keep them",
             );
         }
-        if said.quotas {
-            add("quotas", Weight::Note, "users have quotas on this volume");
+        if let Some(quotas) = self.store.quotas().await? {
+            add("quotas", Weight::Note, &quota_words(&quotas));
         }
         if said.guest {
             add("guest", Weight::Warning, "the server took us for a guest, who may see less than there is");
@@ -134,4 +133,39 @@ fn facts(said: &Identity) -> BTreeMap<String, String> {
         ("snapshots", said.snapshots.map(|count| count.to_string())),
     ];
     told.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+}
+
+/// Most users whose quotas are facts of their own: those with the most data.
+const USERS_TOLD: usize = 50;
+
+fn quota_facts(quotas: &Quotas) -> Vec<(String, String)> {
+    let bytes = |size: Option<u64>| size.map(|size| size.to_string());
+    let users = quotas.users.as_deref().unwrap_or_default();
+    let told = [
+        ("quota-enforced", Some(quotas.enforced.to_string())),
+        ("quota-default-warning", bytes(quotas.default_warning)),
+        ("quota-default-limit", bytes(quotas.default_limit)),
+        ("quota-own-limit", bytes(quotas.own.map(|own| own.limit))),
+        ("quota-own-available", bytes(quotas.own.map(|own| own.available))),
+        ("quota-users", quotas.users.as_ref().map(|users| users.len().to_string())),
+    ];
+    let mut facts: Vec<_> = told.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+    let mut largest: Vec<_> = users.iter().filter(|user| user.used > 0).collect();
+    largest.sort_by(|a, b| b.used.cmp(&a.used).then_with(|| a.sid.cmp(&b.sid)));
+    facts.extend(largest.into_iter().take(USERS_TOLD).map(|user| {
+        let limit = user.limit.map_or_else(|| "no limit".to_owned(), |limit| format!("of {}", ByteSize(limit)));
+        (format!("quota-of {}", user.sid), format!("{} {limit}", ByteSize(user.used)))
+    }));
+    facts
+}
+
+fn quota_words(quotas: &Quotas) -> String {
+    let what = if quotas.enforced { "users have quotas" } else { "what users have is counted, and not limited," };
+    let mut words = format!("{what} on this volume");
+    if let Some(users) = &quotas.users {
+        let over = users.iter().filter(|user| user.limit.is_some_and(|limit| user.used > limit)).count();
+        write!(words, ": {} users are known, {over} are over their limit", users.len())
+            .expect("a String takes everything");
+    }
+    words
 }

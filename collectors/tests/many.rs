@@ -5,7 +5,7 @@ mod common;
 
 use common::{Odd, options, planted};
 use inventory::Inventory;
-use longshore_collectors::{Error, Job, ProgressNumbers, Together, discover_all};
+use longshore_collectors::{DiscoverOptions, Error, Job, ProgressNumbers, Together, discover_all};
 use model::RelPath;
 use std::{num::NonZeroUsize, sync::atomic::Ordering, time::Duration};
 use storage::{ErrorKind, MemoryStore};
@@ -54,4 +54,21 @@ async fn one_that_fails_one_that_hangs_and_one_that_is_there_twice_stop_no_other
     assert_eq!(inventory.profile("memory-a-good").unwrap().counts.files, 25);
     let all = progress.iter().map(|one| one.numbers()).reduce(ProgressNumbers::and).unwrap();
     assert!(all.files >= 32, "{all:?}");
+}
+
+#[tokio::test]
+async fn no_server_is_asked_for_more_systems_together_than_it_may() {
+    const SILENCE: Duration = Duration::from_millis(300);
+    let mut jobs = Vec::new();
+    for place in ["memory://a/1", "memory://a/2", "memory://a/3"] {
+        let hung = system(place, 3).await;
+        hung.pages_left.store(0, Ordering::SeqCst);
+        jobs.push(Job { collector: Box::new(hung), options: DiscoverOptions { silence: SILENCE, ..options(1, 1000) } });
+    }
+    let out = tempfile::tempdir().unwrap();
+    let two = NonZeroUsize::new(2).unwrap();
+    let began = std::time::Instant::now();
+    let answers = discover_all(jobs, out.path(), Together { servers: two, per_server: two }).await;
+    assert!(answers.iter().all(|(_, answer)| answer.is_err()));
+    assert!(began.elapsed() >= 2 * SILENCE, "the third did not wait: {:?}", began.elapsed());
 }

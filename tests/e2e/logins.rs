@@ -1,7 +1,7 @@
 //! Logins that fail: each a clear error with what, where, why and a hint.
 
 use crate::premises::{below, variable, with};
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use longshore_tests::{Rig, command, run, text};
 use std::{path::Path, process::Command, thread, time::Duration};
 
@@ -61,4 +61,26 @@ pub fn kerberos(_: &Rig) -> Result<()> {
     refused(at, &uri, &[("KRB5CCNAME", &short)], 1, &["E2104", "expired", "hint:"])?;
     let wrong = with(&uri, &format!("principal=nobody&keytab={keytab}"));
     refused(at, &wrong, &[], 1, &["E2104", "hint:"])
+}
+
+/// Somebody else's certificate, TLS where there is none, and none where there is TLS.
+pub fn tls(rig: &Rig) -> Result<()> {
+    let home = tempfile::tempdir()?;
+    let at = home.path();
+    let (nfs, s3) = (variable("LONGSHORE_TEST_TLS_NFS")?, variable("LONGSHORE_TEST_TLS_S3_ENDPOINT")?);
+    let (ca, other_ca) = (variable("LONGSHORE_TEST_TLS_CA")?, variable("LONGSHORE_TEST_TLS_OTHER_CA")?);
+    let bucket = rig.bucket()?;
+    let patience = [("LONGSHORE_OPERATION_TIMEOUT", "5s"), ("LONGSHORE_TRIES", "2")];
+    let (tunnel, _) = nfs.split_once("&tls=direct").context("the location of the tunnel asks for TLS")?;
+    for (uri, words) in [
+        (nfs.replace(&ca, &other_ca), &["certificate", "?ca=FILE"][..]),
+        (tunnel.to_owned(), &["?tls=direct"]),
+        (with(&rig.nfs, &format!("tls&ca={ca}")), &["asked for TLS"]),
+        (format!("s3://{bucket}?endpoint={s3}"), &["certificate", "?ca=FILE"]),
+        (format!("s3://{bucket}?endpoint={}&ca={ca}", rig.s3.replace("http:", "https:")), &["write `http://`"]),
+        (format!("s3://{bucket}?endpoint={}", s3.replace("https:", "http:")), &["write `https://`"]),
+    ] {
+        refused(at, &uri, &patience, 1, &[&["E2108", "hint:"], words].concat())?;
+    }
+    Ok(())
 }

@@ -6,6 +6,7 @@
 #![allow(clippy::print_stderr, reason = "a test tells what it measured")]
 
 mod bulk;
+mod counted;
 mod errors;
 mod faults;
 mod hostile;
@@ -55,6 +56,8 @@ const MORE: &[Demanding] = &[
             "LONGSHORE_TEST_HDFS_HA",
             "LONGSHORE_TEST_HDFS_KRB",
             "LONGSHORE_TEST_S3_SECOND",
+            "LONGSHORE_TEST_SMB_AD",
+            "LONGSHORE_TEST_TLS_NFS",
             "KRB5_CONFIG",
         ],
         premises::everything,
@@ -62,6 +65,11 @@ const MORE: &[Demanding] = &[
     ("a_server_is_discovered_with_all_that_it_offers", &["LONGSHORE_TEST_SMB"], premises::whole_servers),
     ("hostile_names_are_listed_on_every_protocol", &["LONGSHORE_TEST_SMB"], premises::hostile),
     ("a_wrong_password_and_a_missing_share_are_told_as_such", &["LONGSHORE_TEST_SMB"], logins::smb),
+    (
+        "a_certificate_of_somebody_else_and_tls_where_there_is_none_are_told_as_such",
+        &["LONGSHORE_TEST_TLS_NFS"],
+        logins::tls,
+    ),
     ("a_missing_and_an_expired_ticket_are_told_as_such", &["LONGSHORE_TEST_HDFS_KRB", "KRB5_CONFIG"], logins::kerberos),
 ];
 

@@ -1,83 +1,10 @@
 //! Everything a storage team has, read in one go, and counted again by tools that are not ours.
 
+use crate::counted::{Counted, by_aws, by_find, by_find_of_utf8, by_hdfs, by_smbclient, discovered};
 use anyhow::{Context as _, Result, ensure};
 use longshore_tests::{Rig, command, expect, make_tree, run, tests_dir, text};
 use serde_json::Value;
-use std::{collections::BTreeMap, env, ffi::OsStr, path::Path, process::Command};
-
-/// What is counted of a tree.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Counted {
-    files: u64,
-    dirs: Option<u64>,
-    bytes: u64,
-}
-
-/// `find`: files, directories below the root, bytes of files.
-fn by_find(dir: &Path) -> Result<Counted> {
-    let out = run(Command::new("find").arg(dir).args(["-mindepth", "1", "-printf", "%y %s\\0"]))?;
-    let mut counted = Counted { dirs: Some(0), ..Counted::default() };
-    for line in out.stdout.split(|b| *b == 0).filter(|line| !line.is_empty()) {
-        let line = text(line);
-        let (kind, size) = line.split_once(' ').context("`find` prints a kind and a size")?;
-        match kind {
-            "f" => {
-                counted.files += 1;
-                counted.bytes += size.parse::<u64>()?;
-            }
-            "d" => *counted.dirs.get_or_insert(0) += 1,
-            _ => {}
-        }
-    }
-    Ok(counted)
-}
-
-/// `hdfs dfs -count`; it counts the root too.
-fn by_hdfs(cluster: &str, path: &str) -> Result<Counted> {
-    let out = run(Command::new(tests_dir().join("rig/hdfs-tool")).args([cluster, "dfs", "-count", path]))?;
-    let said = text(&out.stdout);
-    let words: Vec<u64> = said.split_whitespace().take(3).map(str::parse).collect::<Result<_, _>>()?;
-    ensure!(words.len() == 3, "`hdfs dfs -count` said {said}");
-    Ok(Counted { files: words[1], dirs: Some(words[0] - 1), bytes: words[2] })
-}
-
-/// `smbclient`, `recurse; ls`.
-fn by_smbclient(share: &str, port: &str, path: &str, login: &[&str]) -> Result<Counted> {
-    let mut command = Command::new("smbclient");
-    command.arg(share).args(["-p", port]).args(login);
-    command.args(["-c", &format!("cd \"{path}\"; recurse; ls")]);
-    let out = run(&mut command)?;
-    let mut counted = Counted { dirs: Some(0), ..Counted::default() };
-    for line in text(&out.stdout).lines() {
-        // `  name   AHN    123  Sat Nov 21 ...`: attributes, then the size, then five words of a date.
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let Some(at) = words.len().checked_sub(7).filter(|_| line.starts_with("  ")) else { continue };
-        let (Some(attributes), Ok(size)) = (words.get(at), words[at + 1].parse::<u64>()) else { continue };
-        if matches!(words.first(), Some(&"." | &"..")) {
-            continue;
-        }
-        if attributes.contains('D') {
-            *counted.dirs.get_or_insert(0) += 1;
-        } else {
-            counted.files += 1;
-            counted.bytes += size;
-        }
-    }
-    Ok(counted)
-}
-
-/// `aws s3 ls --recursive --summarize`.
-fn by_aws(endpoint: &str, bucket: &str) -> Result<Counted> {
-    let out = run(Command::new("aws")
-        .args(["--endpoint-url", endpoint, "s3", "ls", "--recursive", "--summarize"])
-        .arg(format!("s3://{bucket}")))?;
-    let said = text(&out.stdout);
-    let of = |label: &str| -> Result<u64> {
-        let line = said.lines().rev().find(|line| line.trim_start().starts_with(label)).context("a summary")?;
-        Ok(line.rsplit(' ').next().context("a figure")?.parse()?)
-    };
-    Ok(Counted { files: of("Total Objects:")?, dirs: None, bytes: of("Total Size:")? })
-}
+use std::{env, ffi::OsStr, path::Path, process::Command};
 
 pub fn variable(name: &str) -> Result<String> {
     env::var(name).with_context(|| format!("{name} is not set"))
@@ -101,93 +28,29 @@ pub fn put(cluster: &str, from: &Path, to: &str) -> Result<()> {
     Ok(())
 }
 
-/// Counts of every system in `profile.json`, by location.
-fn discovered(document: &str) -> Result<BTreeMap<String, Counted>> {
-    let document: Value = serde_json::from_str(document).context("discover prints a document")?;
-    let systems = document["systems"].as_array().context("systems")?;
-    let figure = |value: &Value| value.as_u64().context("a count");
-    systems
-        .iter()
-        .map(|profile| {
-            let counts = &profile["counts"];
-            let location = profile["location"].as_str().context("a location")?.to_owned();
-            let counted = Counted {
-                files: figure(&counts["files"])?,
-                dirs: Some(figure(&counts["dirs"])?),
-                bytes: figure(&counts["size_bytes"])?,
-            };
-            ensure!(profile["unreadable_count"] == 0, "{location}: {:#}", profile["unreadable"]);
-            for second in profile["second_counts"].as_array().into_iter().flatten() {
-                ensure!(second["agrees"] == true, "{location}: {second:#}");
-            }
-            Ok((location, counted))
-        })
-        .collect()
-}
+/// A location, and what a tool that is not ours counts there.
+type Expected = (String, Counted);
 
-/// One discovery of NFS (both versions), SMB (plain, signed, encrypted, guest), HDFS (plain, two
-/// NameNodes, Kerberos), two object stores and the local disk.
+/// One discovery of NFS (both versions, with TLS), SMB (plain, signed, encrypted, guest, by ticket), HDFS (plain, two
+/// NameNodes, Kerberos), two object stores (one of them by TLS too) and the local disk.
 pub fn everything(rig: &Rig) -> Result<()> {
     let (dir, nfs) = rig.export("premises")?;
     make_tree("bulk", &dir, &["--files", "2000", "--big", "2", "--big-size", "8MiB"])?;
     run(Command::new("chmod").args(["-R", "a+rX"]).arg(&dir))?;
-    let mut expected: Vec<(String, Counted)> = Vec::new();
     let tree = by_find(&dir)?;
     ensure!(tree.files > 2000, "{tree:?}");
-    expected.push((format!("file://{}", dir.display()), tree));
-    expected.push((nfs.clone(), tree));
+    let mut expected = vec![(format!("file://{}", dir.display()), tree), (nfs, tree)];
     expected.push((below(&variable("LONGSHORE_TEST_NFS4")?, "premises"), tree));
-
-    let password = variable("LONGSHORE_TEST_SMB_PASSWORD")?;
-    let login = format!("root%{password}");
-    for (name, port) in [
-        ("LONGSHORE_TEST_SMB", "445"),
-        ("LONGSHORE_TEST_SMB_SIGN", "4451"),
-        ("LONGSHORE_TEST_SMB_ENC", "4452"),
-        ("LONGSHORE_TEST_SMB_21", "4453"),
-        ("LONGSHORE_TEST_SMB_30", "4454"),
-    ] {
-        let mut flags = vec!["-U", &login];
-        if name.ends_with("ENC") {
-            flags.push("--client-protection=encrypt");
-        }
-        let counted = by_smbclient("//127.0.0.1/data", port, "premises", &flags)?;
-        ensure!(counted == tree, "smbclient counts {counted:?} and find {tree:?}");
-        expected.push((below(&variable(name)?, "premises"), counted));
-    }
-    let guest = by_smbclient("//127.0.0.1/guest", "445", "premises", &["-N"])?;
-    expected.push(("smb://127.0.0.1:445/guest/premises?auth=guest".to_owned(), guest));
-    expected.push(("smb://root@127.0.0.1:445/enc/premises".to_owned(), tree));
-
-    for (cluster, name) in [("plain", "HDFS"), ("ha", "HDFS_HA"), ("krb", "HDFS_KRB")] {
-        put(cluster, &dir, "/")?;
-        let counted = by_hdfs(cluster, "/premises")?;
-        let mut uri = below(&variable(&format!("LONGSHORE_TEST_{name}"))?, "premises");
-        if let Ok(conf) = variable(&format!("LONGSHORE_TEST_{name}_CONF")) {
-            uri = with(&uri, &format!("conf={conf}"));
-        }
-        if cluster == "plain" {
-            uri = with(&uri, &format!("http={}", variable("LONGSHORE_TEST_HDFS_HTTP")?.trim_end_matches('/')));
-        }
-        if cluster == "krb" {
-            let keytab = variable("LONGSHORE_TEST_KRB_KEYTAB")?;
-            uri = with(&uri, &format!("keytab={keytab}&principal=alice"));
-        }
-        expected.push((uri, counted));
-    }
-
-    for endpoint in [rig.s3.clone(), variable("LONGSHORE_TEST_S3_SECOND")?] {
-        let bucket = format!("premises-{}", std::process::id());
-        let aws = |args: &[&OsStr]| run(Command::new("aws").args(["--endpoint-url", &endpoint, "s3"]).args(args));
-        let uri = format!("s3://{bucket}");
-        aws(&["mb".as_ref(), uri.as_ref()])?;
-        aws(&["sync".as_ref(), "--quiet".as_ref(), "--no-follow-symlinks".as_ref(), dir.as_os_str(), uri.as_ref()])?;
-        expected.push((format!("{uri}?endpoint={endpoint}"), by_aws(&endpoint, &bucket)?));
-    }
+    let by_tls = below(&variable("LONGSHORE_TEST_TLS_NFS")?, "premises");
+    expected.push((with(&by_tls, "version=4.1"), tree));
+    expected.push((by_tls, tree));
+    expected.extend(by_smb(tree)?);
+    expected.extend(by_hadoop(&dir)?);
+    expected.extend(by_s3(rig, &dir)?);
 
     let home = tempfile::tempdir()?;
     let mut discover = command(home.path(), &["discover", "--json", "-o", "site.inv"])?;
-    discover.env("LONGSHORE_SMB_PASSWORD", &password);
+    discover.env("LONGSHORE_SMB_PASSWORD", variable("LONGSHORE_TEST_SMB_PASSWORD")?);
     discover.args(expected.iter().map(|(uri, _)| uri));
     let out = discover.output()?;
     let stderr = text(&out.stderr);
@@ -209,6 +72,78 @@ pub fn everything(rig: &Rig) -> Result<()> {
     }
     expect(home.path(), 0, &["report", "site.inv", "-f", "html", "-o", "site.html"])?;
     Ok(())
+}
+
+fn by_smb(tree: Counted) -> Result<Vec<Expected>> {
+    let mut expected = Vec::new();
+    let login = format!("root%{}", variable("LONGSHORE_TEST_SMB_PASSWORD")?);
+    for (name, port) in [
+        ("LONGSHORE_TEST_SMB", "445"),
+        ("LONGSHORE_TEST_SMB_SIGN", "4451"),
+        ("LONGSHORE_TEST_SMB_ENC", "4452"),
+        ("LONGSHORE_TEST_SMB_21", "4453"),
+        ("LONGSHORE_TEST_SMB_30", "4454"),
+    ] {
+        let mut flags = vec!["-U", &login];
+        if name.ends_with("ENC") {
+            flags.push("--client-protection=encrypt");
+        }
+        let counted = by_smbclient("//127.0.0.1/data", port, "premises", &flags)?;
+        ensure!(counted == tree, "smbclient counts {counted:?} and find {tree:?}");
+        expected.push((below(&variable(name)?, "premises"), counted));
+    }
+    let guest = by_smbclient("//127.0.0.1/guest", "445", "premises", &["-N"])?;
+    expected.push(("smb://127.0.0.1:445/guest/premises?auth=guest".to_owned(), guest));
+    expected.push(("smb://root@127.0.0.1:445/enc/premises".to_owned(), tree));
+
+    // A domain, whose users come with a ticket.
+    let uri = below(&variable("LONGSHORE_TEST_SMB_AD")?, "premises");
+    let (keytabs, realm) = (variable("LONGSHORE_TEST_SMB_AD_KEYTABS")?, variable("LONGSHORE_TEST_SMB_AD_REALM")?);
+    let (domain, password) = (variable("LONGSHORE_TEST_SMB_AD_DOMAIN")?, variable("LONGSHORE_TEST_SMB_AD_PASSWORD")?);
+    let (address, port) =
+        uri.split_once("://").and_then(|(_, rest)| rest.split_once('/')?.0.split_once(':')).context("host:port")?;
+    let login = format!("{domain}\\alice%{password}");
+    let counted = by_smbclient(&format!("//{address}/data"), port, "premises", &["-U", &login])?;
+    expected
+        .push((with(&uri, &format!("auth=kerberos&keytab={keytabs}/alice.keytab&principal=alice@{realm}")), counted));
+    Ok(expected)
+}
+
+fn by_hadoop(dir: &Path) -> Result<Vec<Expected>> {
+    let mut expected = Vec::new();
+    for (cluster, name) in [("plain", "HDFS"), ("ha", "HDFS_HA"), ("krb", "HDFS_KRB")] {
+        put(cluster, dir, "/")?;
+        let counted = by_hdfs(cluster, "/premises")?;
+        let mut uri = below(&variable(&format!("LONGSHORE_TEST_{name}"))?, "premises");
+        if let Ok(conf) = variable(&format!("LONGSHORE_TEST_{name}_CONF")) {
+            uri = with(&uri, &format!("conf={conf}"));
+        }
+        if cluster == "plain" {
+            uri = with(&uri, &format!("http={}", variable("LONGSHORE_TEST_HDFS_HTTP")?.trim_end_matches('/')));
+        }
+        if cluster == "krb" {
+            let keytab = variable("LONGSHORE_TEST_KRB_KEYTAB")?;
+            let realm = variable("LONGSHORE_TEST_KRB_REALM")?;
+            uri = with(&uri, &format!("keytab={keytab}&principal=alice@{realm}"));
+        }
+        expected.push((uri, counted));
+    }
+    Ok(expected)
+}
+
+fn by_s3(rig: &Rig, dir: &Path) -> Result<Vec<Expected>> {
+    let mut expected = Vec::new();
+    let bucket = format!("premises-{}", std::process::id());
+    for endpoint in [rig.s3.clone(), variable("LONGSHORE_TEST_S3_SECOND")?] {
+        let aws = |args: &[&OsStr]| run(Command::new("aws").args(["--endpoint-url", &endpoint, "s3"]).args(args));
+        let uri = format!("s3://{bucket}");
+        aws(&["mb".as_ref(), uri.as_ref()])?;
+        aws(&["sync".as_ref(), "--quiet".as_ref(), "--no-follow-symlinks".as_ref(), dir.as_os_str(), uri.as_ref()])?;
+        expected.push((format!("{uri}?endpoint={endpoint}"), by_aws(&endpoint, &bucket)?));
+    }
+    let (by_tls, ca) = (variable("LONGSHORE_TEST_TLS_S3_ENDPOINT")?, variable("LONGSHORE_TEST_TLS_CA")?);
+    expected.push((format!("s3://{bucket}?endpoint={by_tls}&ca={ca}"), by_aws(&rig.s3, &bucket)?));
+    Ok(expected)
 }
 
 /// `nfs://host`, `smb://user@host` and `s3:///` mean every export, share and bucket.
@@ -274,11 +209,4 @@ pub fn hostile(rig: &Rig) -> Result<()> {
     eprintln!("{} files by find, {visible} of them with names in UTF-8, {} over SMB", tree.files, counts["files"]);
     ensure!(counts["files"].as_u64() >= Some(visible), "{counts:#} and {visible} visible files");
     Ok(())
-}
-
-/// Files all of whose names are UTF-8, links aside.
-fn by_find_of_utf8(dir: &Path) -> Result<u64> {
-    let out = run(Command::new("find").arg(dir).args(["-mindepth", "1", "-type", "f", "-print0"]))?;
-    let names = out.stdout.split(|b| *b == 0).filter(|name| !name.is_empty());
-    Ok(names.filter(|name| std::str::from_utf8(name).is_ok()).count() as u64)
 }

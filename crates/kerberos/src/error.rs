@@ -25,6 +25,8 @@ pub enum Reason {
     UnknownService,
     /// The KDC does not answer.
     NoKdc,
+    /// The KDC refuses the account: unknown, disabled, its password changed since or to be changed first.
+    Account,
     /// The other side did not accept, or did not prove who it is.
     Refused,
     /// Anything else.
@@ -46,11 +48,13 @@ impl Error {
         let reason = match (kerberos, routine) {
             (32, _) | (_, 11) => Reason::Expired,
             (37, _) => Reason::ClockSkew,
+            // Of the client: unknown, revoked (disabled, locked), key expired, key wrong.
+            (6 | 18 | 23 | 24, _) => Reason::Account,
             (7 | 60, _) => Reason::UnknownService,
             // KRB5_REALM_UNKNOWN, KRB5_REALM_CANT_RESOLVE, KRB5_KDC_UNREACH
             (154..=156, _) => Reason::NoKdc,
             // KRB5_CC_NOTFOUND, KRB5_FCC_NOFILE, KRB5_KT_NOTFOUND, and GSS_S_NO_CRED
-            (157 | 181 | 189 | 195, _) | (_, 7) => Reason::NoTicket,
+            (141 | 181 | 195, _) | (_, 7) => Reason::NoTicket,
             (_, 9 | 10 | 6) => Reason::Refused,
             _ => Reason::Other,
         };
@@ -73,6 +77,10 @@ impl Error {
                 "the KDC does not know this service: use the server's full host name as it stands in its keytab"
             }
             Reason::NoKdc => "no KDC answers: check krb5.conf (KRB5_CONFIG) and the network to the KDC",
+            Reason::Account => {
+                "the KDC refuses the account: it is unknown, disabled or locked, its password must be changed, or the \
+                 keytab is older than its password"
+            }
             Reason::Refused | Reason::Other => return None,
         })
     }
@@ -96,8 +104,12 @@ mod tests {
         };
         assert_eq!(of(13 << 16, 37), Reason::ClockSkew);
         assert_eq!(of(13 << 16, 32), Reason::Expired);
+        // As `acquire_cred` tells it: GSS_S_NO_CRED, for a reason of the KDC.
+        assert_eq!(of(7 << 16, 18), Reason::Account);
+        assert_eq!(of(7 << 16, 23), Reason::Account);
         assert_eq!(of(13 << 16, 7), Reason::UnknownService);
         assert_eq!(of(13 << 16, 156), Reason::NoKdc);
+        assert_eq!(of(13 << 16, 141), Reason::NoTicket);
         assert_eq!(Error::from_status("x", 7 << 16, 0, String::new()).reason(), Reason::NoTicket);
         assert_eq!(Error::from_status("x", 13 << 16, 22, String::new()).reason(), Reason::Other);
     }

@@ -134,8 +134,9 @@ impl Gss {
         let said = match (general.is_empty(), precise.is_empty()) {
             (_, true) => general,
             (true, false) => precise,
-            // "Unspecified GSS failure. Minor code may provide more information" says nothing.
-            (false, false) if (major >> 16) & 0xff == 13 => precise,
+            // "Unspecified GSS failure. Minor code may provide more information" says nothing, nor does
+            // "No credentials were supplied, or the credentials were unavailable or inaccessible".
+            (false, false) if matches!((major >> 16) & 0xff, 7 | 13) => precise,
             (false, false) => format!("{general}: {precise}"),
         };
         Err(Error::from_status(doing, major, minor, said))

@@ -18,6 +18,27 @@ pub fn combine_crc64nvme(first: u64, second: u64, second_len: u64) -> u64 {
     crc_fast::checksum_combine(CrcAlgorithm::Crc64Nvme, first, second, second_len)
 }
 
+/// CRC-64/NVME of content that comes piece by piece.
+#[derive(Clone, Debug)]
+pub struct Crc64Nvme(Digest);
+
+impl Default for Crc64Nvme {
+    fn default() -> Self {
+        Self(Digest::new(CrcAlgorithm::Crc64Nvme))
+    }
+}
+
+impl Crc64Nvme {
+    /// The next piece.
+    pub fn update(&mut self, piece: &[u8]) {
+        self.0.update(piece);
+    }
+    /// Over all that came so far.
+    pub fn value(&self) -> u64 {
+        self.0.finalize()
+    }
+}
+
 fn over(algorithm: CrcAlgorithm, pieces: &[Bytes]) -> u64 {
     if let [one] = pieces {
         return crc_fast::checksum(algorithm, one);
@@ -38,6 +59,9 @@ mod tests {
         let pieces = [Bytes::from_static(b"1234"), Bytes::from_static(b"56789")];
         assert_eq!(crc64nvme(&pieces), 0xae8b_1486_0a79_9888);
         assert_eq!(crc32c(&pieces), 0xe306_9283);
+        let mut running = Crc64Nvme::default();
+        pieces.iter().for_each(|piece| running.update(piece));
+        assert_eq!(running.value(), 0xae8b_1486_0a79_9888);
         let joined = combine_crc64nvme(crc64nvme(&pieces[..1]), crc64nvme(&pieces[1..]), 5);
         assert_eq!(joined, 0xae8b_1486_0a79_9888);
     }

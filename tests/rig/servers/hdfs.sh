@@ -95,7 +95,8 @@ hdfs_daemon() { # cluster, role, process, heap, class
 hdfs_once() { # cluster, role, class, arguments...
   local words cluster=$1 role=$2 class=$3; shift 3
   mapfile -t words < <(hdfs_java "$cluster" "$role" 512m)
-  inside "${words[@]}" "org.apache.hadoop.hdfs.$class" "$@"
+  [[ $class == org.* ]] || class=org.apache.hadoop.hdfs.$class
+  inside "${words[@]}" "$class" "$@"
 }
 hdfs_ready() { # anything missing is said now, not by a daemon's stack trace
   command -v java curl >/dev/null || skip "java or curl is missing: run '$self install $1'"

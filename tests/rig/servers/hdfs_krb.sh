@@ -1,5 +1,6 @@
 # Apache HDFS with Kerberos everywhere: RPC, data transfer, and every page over HTTP.
-# LONGSHORE_RIG_HDFS_PROTECTION sets what protects data in transit: authentication, integrity or privacy (default).
+# LONGSHORE_RIG_HDFS_PROTECTION sets what protects data in transit: authentication, integrity or privacy (default);
+# LONGSHORE_RIG_HDFS_ENCRYPT=true sets dfs.encrypt.data.transfer, too. To change them, stop hdfs_krb and start it again.
 packages_hdfs_krb="openjdk-17-jre-headless maven curl krb5-kdc krb5-admin-server krb5-user"
 processes_hdfs_krb="hdfs_krb_nn hdfs_krb_dn1 hdfs_krb_dn2"
 
@@ -28,6 +29,7 @@ properties_hdfs_krb() { # file, role
     hdfs_property dfs.block.access.token.enable true
     hdfs_property ignore.secure.ports.for.testing true
     hdfs_property dfs.data.transfer.protection "$protection"
+    hdfs_property dfs.encrypt.data.transfer "${LONGSHORE_RIG_HDFS_ENCRYPT:-false}"
     hdfs_property dfs.encrypt.data.transfer.cipher.suites AES/CTR/NoPadding
     # Who may take an image of the namespace.
     hdfs_property dfs.cluster.administrators alice

@@ -23,6 +23,25 @@ samba_instance() { # name, port, max protocol, signing, encryption
   await "$name" "$2"
 }
 
+# The share `quota` is the only one with quotas. Samba asks with the directory to look at as the current one, the kind of
+# question (1: the default, 2: of a user, whatever its manual says) and the user's number. It wants flags (2: enforced),
+# then used, soft and hard limit in blocks, the same in files, and the size of a block.
+samba_quotas() {
+  mkdir -p "$rig/samba/quotas"; chmod 777 "$rig/samba/quotas"
+  cat >"$rig/samba/quota" <<SCRIPT
+#!/bin/sh
+case \$PWD/ in "$rig/samba/quotas/"*) ;; *) echo 0 0 0 0 0 0 0; exit;; esac
+case \$2:\$3 in
+  2:0) echo 2 3000 8000 9000 0 0 0 1024;;
+  2:\$(id -u $smb_user)) echo 2 7000 4000 6000 0 0 0 1024;;
+  2:*) echo 2 0 0 0 0 0 0 1024;;
+  1:*) echo 2 0 1000 2000 0 0 0 1024;;
+  *) echo 0 0 0 0 0 0 0;;
+esac
+SCRIPT
+  chmod 755 "$rig/samba/quota"
+}
+
 start_samba() {
   command -v smbd smbpasswd >/dev/null || skip "Samba is missing: run '$self install'"
   mkdir -p "$rig"/samba/{private,ntfs,dfsroot} "$rig"/data
@@ -34,6 +53,7 @@ start_samba() {
     "loop msdfs:localhost\\dfs" "nowhere msdfs:localhost\\no-such-share" "dead msdfs:no-such-host.invalid\\share"; do
     ln -sfn "${link#* }" "$rig/samba/dfsroot/${link%% *}"
   done
+  samba_quotas
   samba_instance samba $smb_port SMB3_11 default default
   if [[ ! -e $rig/samba/private/complete ]]; then
     local user; for user in "$smb_root" "$smb_user"; do

@@ -8,6 +8,7 @@
 mod block;
 mod bzip2;
 mod zlib;
+mod zstandard;
 
 use crate::failure::{Broken, Outcome};
 use std::io::{BufReader, Read};
@@ -30,6 +31,8 @@ pub(crate) enum Codec {
     Lz4,
     /// `SnappyCodec`: raw snappy in Hadoop's framing.
     Snappy,
+    /// `ZStandardCodec`: Zstandard frames (RFC 8878).
+    Zstandard,
 }
 
 impl Codec {
@@ -42,9 +45,10 @@ impl Codec {
             "BZip2Codec" => Ok(Self::Bzip2),
             "Lz4Codec" => Ok(Self::Lz4),
             "SnappyCodec" => Ok(Self::Snappy),
+            "ZStandardCodec" => Ok(Self::Zstandard),
             _ => Err(Broken::Unsupported(format!(
                 "the image is compressed with `{class}`, which is not read here; save it with \
-                 `dfs.image.compress=false`, or with the Default, Gzip, BZip2, Lz4 or Snappy codec"
+                 `dfs.image.compress=false`, or with the Default, Gzip, BZip2, Lz4, Snappy or ZStandard codec"
             ))),
         }
     }
@@ -59,6 +63,7 @@ impl Codec {
             Self::Bzip2 => Box::new(bzip2::Bzip2::new(raw)),
             Self::Lz4 => Box::new(block::Blocks::new(raw, block::Packing::Lz4)),
             Self::Snappy => Box::new(block::Blocks::new(raw, block::Packing::Snappy)),
+            Self::Zstandard => zstandard::open(raw),
         }
     }
 }
@@ -84,6 +89,10 @@ mod tests {
         packed.finish().unwrap()
     }
 
+    fn zstandard(of: &[u8]) -> Vec<u8> {
+        zstd::stream::encode_all(of, 3).unwrap()
+    }
+
     /// One block in chunks, as Hadoop frames them.
     fn framed(chunks: &[&[u8]], pack: impl Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
         let length = |len: usize| u32::try_from(len).unwrap().to_be_bytes();
@@ -107,7 +116,9 @@ mod tests {
         assert_eq!(content(Codec::Lz4, [lz4, vec![0; 4]].concat()).unwrap(), both);
         let snappy = framed(&[b"first", &long], |chunk| snap::raw::Encoder::new().compress_vec(chunk).unwrap());
         assert_eq!(content(Codec::Snappy, snappy).unwrap(), both);
-        for codec in [Codec::None, Codec::Zlib, Codec::Bzip2, Codec::Lz4, Codec::Snappy] {
+        let frames = [zstandard(b"first"), zstandard(b""), zstandard(&long)].concat();
+        assert_eq!(content(Codec::Zstandard, frames).unwrap(), both);
+        for codec in [Codec::None, Codec::Zlib, Codec::Bzip2, Codec::Lz4, Codec::Snappy, Codec::Zstandard] {
             assert_eq!(content(codec, Vec::new()).unwrap(), b"", "{codec:?}");
         }
     }
@@ -121,6 +132,7 @@ mod tests {
             (Codec::Bzip2, RUNS.to_vec()),
             (Codec::Lz4, lz4),
             (Codec::Snappy, snappy),
+            (Codec::Zstandard, zstandard(b"some content")),
         ] {
             for end in 1..whole.len() {
                 assert!(content(codec, whole[..end].to_vec()).is_err(), "{codec:?} cut at {end}");
@@ -142,5 +154,14 @@ mod tests {
         for codec in [Codec::Lz4, Codec::Snappy] {
             assert_eq!(content(codec, huge.clone()).unwrap_err().kind(), ErrorKind::InvalidData);
         }
+    }
+
+    #[test]
+    fn a_window_that_would_fill_the_memory_is_refused() {
+        // A frame of no known size with a window of 2^27 bytes, then one of 2^28 (RFC 8878, 3.1.1.1.2), each with one
+        // empty last block.
+        let frame = |log: u8| vec![0x28, 0xB5, 0x2F, 0xFD, 0x00, (log - 10) << 3, 0x01, 0x00, 0x00];
+        assert_eq!(content(Codec::Zstandard, frame(27)).unwrap(), b"");
+        assert!(content(Codec::Zstandard, frame(28)).is_err());
     }
 }

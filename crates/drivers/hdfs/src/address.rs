@@ -107,11 +107,16 @@ impl Address {
             return Err(refused("HDFS has no empty component and no `.` or `..`"));
         }
         let text = path.to_str().ok_or_else(|| refused("names in HDFS are UTF-8"))?;
-        Ok(match (self.root.as_str(), text) {
+        let absolute = match (self.root.as_str(), text) {
             ("", "") => "/".to_owned(),
             (root, "") => root.to_owned(),
             (root, text) => format!("{root}/{text}"),
-        })
+        };
+        if is_raw(&absolute) {
+            let why = "below /.reserved/raw content of encryption zones is what is stored, not what was written";
+            return Err(Error::new(ErrorKind::Unsupported, op).at(path).because(why).hint("name the path without it"));
+        }
+        Ok(absolute)
     }
 
     /// The URL for `hdfs-native`.
@@ -205,6 +210,11 @@ fn name_nodes(location: &Location, conf: &Configuration) -> Result<(Option<Strin
     Ok((None, vec![NameNode { id: String::new(), rpc, http }]))
 }
 
+/// Is it the view of the superuser that gives encrypted content as it lies on the DataNodes (`FSDirectory.isReservedRawName`)?
+fn is_raw(absolute: &str) -> bool {
+    absolute.strip_prefix("/.reserved/raw").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 fn host_of(rpc: &str) -> &str {
     rpc.rsplit_once(':').map_or(rpc, |(host, _)| host)
 }
@@ -269,6 +279,12 @@ mod tests {
         assert_eq!(at.absolute(&"c/d".into(), "x").unwrap(), "/a/b/c/d");
         for bad in [&b"a//b"[..], b".", b"a/../b", b"\xFF", b"/a"] {
             assert_eq!(at.absolute(&RelPath::from(bad), "x").unwrap_err().kind(), ErrorKind::NameRefused);
+        }
+        for (root, path) in
+            [("", ".reserved/raw/zone"), (".reserved", "raw"), (".reserved/raw", ""), (".reserved/raw/zone", "a")]
+        {
+            let at = Address::new(&format!("hdfs://h:1/{root}").parse().unwrap(), &HdfsOptions::default()).unwrap();
+            assert_eq!(at.absolute(&path.into(), "x").unwrap_err().kind(), ErrorKind::Unsupported, "{root} {path}");
         }
         let root = Address::new(&"hdfs://h:1".parse().unwrap(), &HdfsOptions::default()).unwrap();
         assert_eq!(root.absolute(&RelPath::ROOT, "x").unwrap(), "/");

@@ -109,6 +109,32 @@ mod tests {
     }
 
     #[test]
+    fn mutated_files_do_no_harm() {
+        let files = [
+            "<?xml version=\"1.0\"?><!-- a comment --><configuration><property><name>a</name><value>${b}/${a}</value>\
+             <final>true</final></property><property><name>b</name><value><![CDATA[ <x> ]]></value></property></configuration>",
+            "<!DOCTYPE configuration [<!ENTITY e \"eeeeeeeeee\"><!ENTITY f \"&e;&e;&e;&e;&e;&e;\"><!ENTITY g \"&f;&f;&f;&f;&f;\">]>\
+             <configuration><property><name>a&g;</name><value>&g;&amp;&#65;</value></property></configuration>",
+        ];
+        crate::mutations::try_all("configuration", &files, |body| {
+            let Ok(all) = std::str::from_utf8(body).map_err(drop).and_then(|text| parse(text).map_err(drop)) else {
+                return;
+            };
+            assert!(Configuration(all.into_iter().collect()).settled().len() < 1000);
+        });
+        // What refers to itself over and over does not grow without bound, and depth does not end the stack.
+        let deep = ["<configuration>", &"<property>".repeat(1 << 20)].concat();
+        assert!(parse(&deep).is_err());
+        let bomb = (1..40).map(|n| format!("<!ENTITY e{n} \"&e{0};&e{0};\">", n - 1)).collect::<String>();
+        let bomb = format!("<!DOCTYPE c [<!ENTITY e0 \"e\">{bomb}]><configuration>&e39;</configuration>");
+        assert!(parse(&bomb).is_err());
+        let chain = (0..19)
+            .map(|n| (format!("n{n}"), format!("${{n{0}}}${{n{0}}}", n + 1)))
+            .chain([("n19".into(), "x".repeat(1000))]);
+        assert!(Configuration(chain.collect()).get("n0").unwrap().len() < 100_000);
+    }
+
+    #[test]
     fn a_directory_without_settings_and_a_broken_file_are_refused() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(Configuration::read(dir.path()).unwrap_err().kind(), ErrorKind::NotFound);

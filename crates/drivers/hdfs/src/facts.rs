@@ -53,6 +53,12 @@ pub struct ClusterFacts {
     pub encryption_zones: Option<u64>,
     /// Groups of erasure-coded blocks (`TotalECBlockGroups`).
     pub erasure_coded_groups: Option<u64>,
+    /// Blocks that are kept as replicas (`TotalReplicatedBlocks`).
+    pub replicated_blocks: Option<u64>,
+    /// Bytes of a block where a writer does not say (WebHDFS, GETSERVERDEFAULTS).
+    pub default_block_bytes: Option<u64>,
+    /// Replicas of a block where a writer does not say.
+    pub default_replication: Option<u64>,
     /// Policies for erasure coding that are enabled (`EnabledEcPolicies`).
     pub erasure_coding_policies: Vec<String>,
     /// Why the NameNode is in safe mode; absent when it is not.
@@ -177,10 +183,12 @@ pub enum Finding {
         /// Which.
         dirs: Vec<SnapshottableDir>,
     },
-    /// Encryption zones: their content is readable only with the keys.
+    /// Encryption zones: their content is readable only with the keys, and refused here.
     EncryptionZones {
-        /// How many.
+        /// How many the cluster has.
         count: u64,
+        /// Those at or below the location that were found, as absolute paths.
+        dirs: Vec<String>,
     },
     /// Content is erasure coded.
     ErasureCoding {

@@ -11,6 +11,14 @@ const PAUSE: Duration = Duration::from_secs(5);
 const DENIED_HINT: &str =
     "read as a user who may: the superuser, or one with an ACL entry (`hdfs://user@…`, or another principal)";
 const NO_ACTIVE_HINT: &str = "no NameNode is active: `hdfs haadmin -getAllServiceState` says which is what";
+const ZONE_HINT: &str = "it lies in an encryption zone, and the key server (KMS) is not asked here: move it with `hadoop \
+     distcp`, or copy it within the cluster to a directory outside every zone first";
+pub(crate) const CLOCKS_HINT: &str =
+    "set the clocks of this host, of the KDC and of the cluster by NTP: they may differ by 5 minutes";
+/// Java's words for whatever the NameNode does not like about a ticket.
+const GSS_REFUSED: &str = "GSS initiate failed";
+const GSS_HINT: &str = "the NameNode does not accept the ticket, and only its log says why: clocks that are more than 5 minutes \
+     apart, a keytab of its own that is older than its key, or a host name that is not the one in its principal";
 const KERBEROS_HINT: &str = "run `kinit`, or name a principal and its keytab (`?principal=user@REALM&keytab=/path`)";
 
 /// Why there is no answer, or what it says.
@@ -48,6 +56,10 @@ impl fmt::Display for Failure {
             Self::Hdfs(HdfsError::GSSAPIError(major, minor, words)) => {
                 write!(f, "GSSAPI: {words} (major {:#x}, minor {minor})", major.raw())
             }
+            // Its words are about how the crate is built.
+            Self::Hdfs(HdfsError::UnsupportedFeature(words)) if words.contains("encryption zone") => f.write_str(
+                "the file lies in an encryption zone, and what is stored of it can be read only with its key",
+            ),
             Self::Hdfs(HdfsError::FileNotFound(path)) => write!(f, "no such file or directory: {path}"),
             Self::Hdfs(error) => error.fmt(f),
             Self::Timeout(limit) => write!(f, "no answer within {limit:?}"),
@@ -123,6 +135,9 @@ impl Failure {
                 .with_reach(Reach::Location)
                 .hint("the RPC port of a NameNode is meant (8020 or 9000 mostly), not its web page (9870)"),
             Self::Security(_) | Self::Status(401, _) => Error::new(ErrorKind::Unauthenticated, op).hint(KERBEROS_HINT),
+            Self::Status(403, words) if words.contains("GSSException") => {
+                Error::new(ErrorKind::Unauthenticated, op).hint(gss_hint(words))
+            }
             Self::Status(403, _) => Error::new(ErrorKind::Denied, op).hint(DENIED_HINT),
             Self::Status(404, _) => Error::new(ErrorKind::NotFound, op),
             Self::Status(503, _) => Error::new(ErrorKind::Throttled, op).retry_after(PAUSE),
@@ -147,6 +162,7 @@ fn of_hdfs(error: &HdfsError, op: &'static str) -> Error {
         HdfsError::ChecksumError => new(ErrorKind::Corrupt).hint("`hdfs fsck PATH -files -blocks` tells which replica is damaged"),
         HdfsError::BlocksNotFound(_) | HdfsError::DataTransferError(_) => new(ErrorKind::Disconnected)
             .hint("no DataNode gives a block of it: `hdfs fsck PATH -files -blocks -locations` tells which, and whether it is lost"),
+        HdfsError::UnsupportedFeature(words) if words.contains("encryption zone") => new(ErrorKind::Unsupported).hint(ZONE_HINT),
         HdfsError::UnsupportedErasureCodingPolicy(_) | HdfsError::UnsupportedFeature(_) => new(ErrorKind::Unsupported)
             .hint("copy it within the cluster to a directory without encryption zone or with another erasure coding policy"),
         HdfsError::SASLError(_) => new(ErrorKind::Unauthenticated)
@@ -157,11 +173,19 @@ fn of_hdfs(error: &HdfsError, op: &'static str) -> Error {
     }
 }
 
+/// For the words of Java's GSSAPI: they end in the number of Kerberos's error.
+pub(crate) fn gss_hint(words: &str) -> &'static str {
+    if words.contains("(37)") { CLOCKS_HINT } else { GSS_HINT }
+}
+
 /// Codes of MIT's krb5 library: their table starts at -1765328384 and counts as the protocol does (RFC 4120, 7.5.9).
 fn kerberos_hint(minor: u32) -> &'static str {
     match i64::from(minor.cast_signed()) + 1_765_328_384 {
         32 => "the ticket has expired: run `kinit` again, or use a keytab",
-        37 => "set the clocks of this host and of the KDC by NTP: they may differ by 5 minutes",
+        37 => CLOCKS_HINT,
+        33 => {
+            "the ticket is not valid yet, so the clock of this host is behind the KDC's: set both by NTP, they may differ by 5 minutes"
+        }
         6 | 7 | 60 => {
             "the KDC does not know the user, or the NameNode under this host name: check the principal, and use the host's full name"
         }
@@ -186,6 +210,7 @@ fn of_exception(class: &str, words: &str, op: &'static str) -> Error {
         "AccessControlException" | "AuthorizationException" | "SecurityException" => {
             new(ErrorKind::Denied).hint(DENIED_HINT)
         }
+        "SaslException" if words.contains(GSS_REFUSED) => new(ErrorKind::Unauthenticated).hint(GSS_HINT),
         "SaslException"
         | "GSSException"
         | "InvalidToken"
@@ -248,6 +273,7 @@ mod tests {
         let code = |n: i32| (-1_765_328_384 + n).cast_unsigned();
         assert!(kerberos_hint(code(37)).contains("clocks"));
         assert!(kerberos_hint(code(32)).contains("expired"));
+        assert!(kerberos_hint(code(33)).contains("behind"));
         assert_eq!(kerberos_hint(0), KERBEROS_HINT);
     }
 }

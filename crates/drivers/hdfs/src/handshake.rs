@@ -190,6 +190,13 @@ mod tests {
         assert!(decode(b"HTTP/1.1 400 Bad Request").is_err());
     }
 
+    #[test]
+    fn mutated_answers_do_no_harm() {
+        crate::mutations::try_all("handshake", &answers(), |body| {
+            let _whatever = decode(body);
+        });
+    }
+
     proptest! {
         #[test]
         fn no_answer_makes_it_panic(mut answer in prop::sample::select(answers().to_vec()), cut in 0_usize..90, places in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6)) {

@@ -10,7 +10,11 @@
 //! that takes the space of a block more than its length explains (an unfinished block does, and so do erasure coded
 //! files of more than about two blocks, and what snapshots keep of a file that was cut), and a file whose length is a
 //! whole number of its blocks, such as an empty one, that was changed within the last day. The hint says to give
-//! `?http=`. Every read costs a request more then (`getContentSummary` of the file).
+//! `?http=`, and whether waiting helps. Every read costs a request more then (`getContentSummary` of the file).
+//!
+//! Files in encryption zones are refused when they are read (`ErrorKind::Unsupported`): their keys lie with a key server
+//! that nobody asks here. The one path by which a superuser would get what is stored as it is, `/.reserved/raw`, is
+//! refused, too, so that what is encrypted is never taken for content.
 
 mod address;
 mod attributes;
@@ -21,6 +25,8 @@ mod failure;
 mod handshake;
 mod http;
 mod list;
+#[cfg(test)]
+mod mutations;
 mod options;
 mod read;
 mod store;

@@ -44,11 +44,22 @@ impl HdfsStore {
         let prefix_len = address.root.trim_start_matches('/').len();
         let cluster = Cluster::connect(address, options).await?;
         let store = Self { cluster, location: location.clone(), caps: capabilities(prefix_len) };
-        let root = store.stat(&RelPath::ROOT, Facets::NONE).await?;
+        let root = match store.stat(&RelPath::ROOT, Facets::NONE).await {
+            Err(refused) if refused.kind() == ErrorKind::Unauthenticated => return Err(store.told_why(refused).await),
+            root => root?,
+        };
         if !root.kind.is_dir() {
             return Err(Error::new(ErrorKind::Invalid, "open the location").because("it is a file, not a directory"));
         }
         Ok(store)
+    }
+
+    /// Over RPC a NameNode does not say why it refuses a ticket, over HTTP it does.
+    async fn told_why(&self, refused: Error) -> Error {
+        match self.cluster.web.why_refused().await {
+            Some((why, hint)) => refused.hint(hint).because(why),
+            None => refused,
+        }
     }
 
     /// The location that was opened.
@@ -68,6 +79,9 @@ impl HdfsStore {
             }
         }
         facts.security = self.cluster.greetings.iter().flatten().any(Greeting::wants_kerberos);
+        if let Ok((block, replicas)) = self.cluster.web.defaults().await {
+            (facts.default_block_bytes, facts.default_replication) = (Some(block), Some(replicas));
+        }
         if let Ok(whole) = self.summary("/", &RelPath::ROOT).await {
             facts.logical_used = Some(whole.bytes);
             facts.space_consumed = Some(whole.space_consumed);
@@ -97,7 +111,10 @@ impl HdfsStore {
             Err(_) => {}
         }
         if let Some(count @ 1..) = facts.encryption_zones {
-            findings.push(Finding::EncryptionZones { count });
+            let root = self.cluster.absolute(&RelPath::ROOT, "look for encryption zones")?;
+            // To name them is a courtesy; that they are there is said whatever becomes of it.
+            let dirs = self.cluster.web.encryption_zones(&root, count).await.unwrap_or_default();
+            findings.push(Finding::EncryptionZones { count, dirs });
         }
         if let Some(groups @ 1..) = facts.erasure_coded_groups {
             findings.push(Finding::ErasureCoding { policies: facts.erasure_coding_policies, groups });
@@ -130,8 +147,8 @@ impl HdfsStore {
         let asked =
             self.cluster.call("getContentSummary", |client| async move { client.get_content_summary(&name).await });
         let told = asked.await.map_err(|failure| failure.at("count", path))?;
-        // -1 where there is no quota, and the crate has it unsigned.
-        let quota = |value: u64| Some(value).filter(|value| i64::try_from(*value).is_ok());
+        // -1 where there is no quota, and the crate has it unsigned. The root has the largest number for none.
+        let quota = |value: u64| Some(value).filter(|value| *value < i64::MAX.cast_unsigned());
         Ok(ContentSummary {
             files: told.file_count,
             dirs: told.directory_count,

@@ -21,8 +21,11 @@ const OP: &str = "ask whether somebody writes";
 
 const LATER: &str =
     "it is open for writing; come back when its writer has closed it (`hdfs fsck PATH -openforwrite` shows by whom)";
-const ASK: &str = "the NameNode tells over HTTP: say where it serves it with `?http=http://HOST:9870`, or come back \
-     when the file is a day old";
+const ASK_OR_WAIT: &str = "the NameNode tells over HTTP: say where it serves it with `?http=http://HOST:9870`, or come \
+     back when it is a day old";
+const ASK_OR_CLOSE: &str = "the NameNode tells over HTTP: say where it serves it with `?http=http://HOST:9870`. Without \
+     it come back when its writer has closed it (`hdfs fsck PATH -openforwrite` shows by whom); its age does not matter. \
+     A closed file looks so, too, when it is erasure coded or when a snapshot keeps what was cut off it: then only HTTP helps";
 
 /// How long a file of whole blocks may be one that was just opened.
 const FRESH: Duration = Duration::from_hours(24);
@@ -54,20 +57,18 @@ pub(crate) async fn refuse_if_written(
     let name = absolute.to_owned();
     let asked = cluster.call("getContentSummary", |client| async move { client.get_content_summary(&name).await });
     let space = asked.await.map_err(|failure| failure.at(OP, path))?.space_consumed;
-    let unclear = |why: &str| {
-        Error::new(ErrorKind::Changed, OP)
-            .at(path)
-            .because(format!("cannot tell whether it is open for writing: {why}"))
-            .hint(ASK)
+    let unclear = |why: &str, hint| {
+        let why = format!("cannot tell whether it is open for writing: HTTP is silent, and {why}");
+        Error::new(ErrorKind::Changed, OP).at(path).because(why).hint(hint)
     };
     match told(status, stamp, space, now()) {
         Told::Finished => Ok(()),
-        Told::Unfinished => Err(unclear(&format!(
-            "HTTP is silent, and its {} bytes take the space of {space}, as with an unfinished block",
-            stamp.size
-        ))),
+        Told::Unfinished => {
+            let why = format!("its {} bytes take the space of {space}, as with an unfinished block", stamp.size);
+            Err(unclear(&why, ASK_OR_CLOSE))
+        }
         Told::Unknown => {
-            Err(unclear("HTTP is silent, its length is a whole number of blocks, and it is younger than a day"))
+            Err(unclear("its length is a whole number of blocks, and it is younger than a day", ASK_OR_WAIT))
         }
     }
 }

@@ -30,13 +30,6 @@ pub(crate) fn stamp(attributes: &fattr3) -> Stamp {
     }
 }
 
-/// Is the content that these stamps describe the same? The volume's number is left out: some servers number
-/// their file systems anew when they restart.
-pub(crate) fn same_content(a: &Stamp, b: &Stamp) -> bool {
-    let inode = |stamp: &Stamp| stamp.file_id.map(|id| id.inode);
-    a.size == b.size && a.mtime == b.mtime && a.change == b.change && inode(a) == inode(b)
-}
-
 fn kind(attributes: &fattr3) -> Kind {
     match attributes.type_ {
         ftype3::NF3REG => Kind::File,

@@ -4,6 +4,7 @@ use crate::{
     decode::{self, Content, Found},
     failure::Failure,
     manner::Procedure,
+    pages::Place,
     pool::Pool,
     xdr::Writer,
 };
@@ -19,15 +20,6 @@ const READDIRPLUS: Procedure = Procedure::nfs(17, "READDIRPLUS");
 const FSSTAT: Procedure = Procedure::nfs(18, "FSSTAT");
 const FSINFO: Procedure = Procedure::nfs(19, "FSINFO");
 const PATHCONF: Procedure = Procedure::nfs(20, "PATHCONF");
-
-/// Where in a directory a page starts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    pub cookie: u64,
-    pub verifier: [u8; 8],
-    /// Handle of the directory; looked up when empty.
-    pub dir: Bytes,
-}
 
 impl Pool {
     pub async fn getattr(&self, handle: &[u8]) -> Result<fattr3, Failure> {

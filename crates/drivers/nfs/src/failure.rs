@@ -1,6 +1,6 @@
 //! What went wrong with a request, and the one place where that becomes a [`storage::Error`].
 
-use crate::{rpc::RpcError, xdr::Malformed};
+use crate::{again::Outdated, rpc::RpcError, xdr::Malformed};
 use model::RelPath;
 use nfs3_types::{mount::mountstat3, nfs3::nfsstat3};
 use std::{fmt, io, time::Duration};
@@ -9,8 +9,8 @@ use storage::{Error, ErrorKind, Reach, Retry};
 /// How long to wait after `NFS3ERR_JUKEBOX`: Linux waits as long (`NFS_JUKEBOX_RETRY_TIME`, fs/nfs/nfs3proc.c).
 const JUKEBOX_PAUSE: Duration = Duration::from_secs(5);
 
-const AUTH_HINT: &str = "the server does not take AUTH_SYS from here: it may want Kerberos (`sec=krb5`), or a connection \
-                         from a port below 1024 (run as root)";
+const AUTH_HINT: &str = "the server does not take AUTH_SYS from here: it may want Kerberos (`sec=krb5`), a connection \
+                         from a port below 1024 (run as root), or TLS (`?tls`)";
 const DENIED_HINT: &str =
     "read as a user who may (`?uid=&gid=`), or as root of an export with `no_root_squash` for this host";
 
@@ -54,10 +54,22 @@ impl From<Malformed> for Failure {
     }
 }
 
-impl Failure {
-    /// Does the server no longer know the file handle? After a restart, or when the file is gone.
-    pub fn is_stale(&self) -> bool {
+impl Outdated for Failure {
+    /// After a restart, or when the file is gone.
+    fn is_stale(&self) -> bool {
         matches!(self, Self::Status(nfsstat3::NFS3ERR_STALE | nfsstat3::NFS3ERR_BADHANDLE))
+    }
+
+    fn is_missing(&self) -> bool {
+        matches!(self, Self::Status(nfsstat3::NFS3ERR_NOENT))
+    }
+}
+
+impl Failure {
+    /// The answer to a request about a handle and no name below it. That nothing is there then means that the handle
+    /// is of something that was removed, and that the server still has open.
+    pub fn of_handle(self) -> Self {
+        if self.is_missing() { Self::Status(nfsstat3::NFS3ERR_STALE) } else { self }
     }
 
     /// Was no connection made?
@@ -130,6 +142,7 @@ fn of_rpc(error: &RpcError, op: &'static str) -> Error {
     let told = |kind| Error::new(kind, op);
     match error {
         RpcError::Connect(cause) => of_connect(cause, op),
+        RpcError::Tls(error) => error.error(op),
         // Given up because nothing was heard for too long.
         RpcError::Closed(cause) if cause.kind() == io::ErrorKind::TimedOut => told(ErrorKind::Timeout),
         RpcError::Closed(_) => told(ErrorKind::Disconnected),
@@ -155,9 +168,6 @@ fn of_connect(cause: &io::Error, op: &'static str) -> Error {
         }
         io::ErrorKind::ConnectionRefused => error(ErrorKind::Disconnected)
             .hint("nothing listens there: is the server up, and are `?port=&mountport=` right (2049 for NFS on most servers)?"),
-        // What rustls says of a handshake that failed.
-        io::ErrorKind::InvalidData => error(ErrorKind::Disconnected)
-            .hint("TLS failed: is there a TLS endpoint at this port, and is its certificate signed by a CA that is trusted here?"),
         _ => error(ErrorKind::Disconnected),
     }
 }

@@ -10,6 +10,7 @@
 //! is looked up.
 
 mod address;
+mod again;
 mod attributes;
 mod calls;
 mod decode;
@@ -19,15 +20,21 @@ mod identity;
 mod list;
 mod manner;
 mod mount;
+#[cfg(test)]
+mod mutations;
+mod names;
 mod options;
+mod pages;
+mod pieces;
 mod pool;
 mod read;
 mod rpc;
+mod share;
 mod store;
 pub mod v4;
 mod xdr;
 
 pub use identity::{Export, Identity};
 pub use mount::exports;
-pub use options::{NfsOptions, NfsTls, PrivilegedPort};
+pub use options::{NfsOptions, NfsTls, PrivilegedPort, TlsStart};
 pub use store::NfsStore;

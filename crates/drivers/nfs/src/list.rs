@@ -1,38 +1,24 @@
 //! Listing a directory: READDIRPLUS, one answer a page.
 
 use crate::{
+    again::{Outdated as _, surely},
     attributes,
-    calls::Place,
-    decode::{self, Listed, Listing},
+    decode::{self, Listed},
     failure::Failure,
-    handles::{Share, Shared, check_names},
+    pages::{Listing, OP, Place, pages},
+    share::{Share, Shared},
 };
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _, stream, stream::BoxStream};
 use model::{Entry, Facets, Kind, RelPath};
-use nfs3_types::nfs3::nfsstat3;
+use nfs3_types::nfs3::{NFS3_FHSIZE, nfsstat3};
 use std::sync::atomic::Ordering;
-use storage::{Cursor, Error, ErrorKind, ListSpec, Page, Result};
-
-const OP: &str = "list";
+use storage::{Error, ErrorKind, ListSpec, Page, Result};
 
 /// Pages of `dir`.
 pub(crate) fn list(share: Shared, dir: &RelPath, spec: &ListSpec) -> BoxStream<'static, Result<Page>> {
-    let start = Pages::start(share, dir, spec).map(Some);
-    stream::unfold(start, |state| async move {
-        match state {
-            Ok(None) => None,
-            Err(refused) => Some((Err(refused), Ok(None))),
-            Ok(Some(mut pages)) => match pages.page().await {
-                Ok(page) => {
-                    let more = page.next.is_some().then_some(pages);
-                    Some((Ok(page), Ok(more)))
-                }
-                Err(error) => Some((Err(error), Ok(None))),
-            },
-        }
-    })
-    .boxed()
+    let place = Place::start(dir, spec, NFS3_FHSIZE);
+    pages(place.map(|place| Pages { share, dir: dir.clone(), want: spec.want, place }))
 }
 
 struct Pages {
@@ -52,53 +38,31 @@ struct RawPage {
     end: bool,
 }
 
-impl Pages {
-    fn start(share: Shared, dir: &RelPath, spec: &ListSpec) -> Result<Self> {
-        check_names(dir, OP)?;
-        if spec.recursive {
-            return Err(Error::new(ErrorKind::Unsupported, OP).at(dir).because("NFS lists one directory at a time"));
-        }
-        let place = match &spec.from {
-            None => Place { cookie: 0, verifier: [0; 8], dir: Bytes::new() },
-            Some(cursor) => place(cursor).ok_or_else(|| {
-                Error::new(ErrorKind::Changed, OP).at(dir).because("the cursor is not one of this driver")
-            })?,
-        };
-        Ok(Self { share, dir: dir.clone(), want: spec.want, place })
-    }
-
+impl Listing for Pages {
     async fn page(&mut self) -> Result<Page> {
-        let raw = match self.raw_page().await {
-            Err(failure) if failure.is_stale() => {
+        let (share, dir, before) = (self.share.clone(), self.dir.clone(), self.place.dir.clone());
+        let mut again = false;
+        let raw = surely!(&*share, &dir, {
+            if std::mem::replace(&mut again, true) {
                 // The server restarted, or the directory is another by now: the path decides.
                 self.place.dir = Bytes::new();
-                match self.share.recover(&self.dir).await {
-                    Ok(()) => self.raw_page().await,
-                    Err(failure) => Err(failure),
-                }
             }
-            answer => answer,
-        };
-        let raw = raw.map_err(|failure| self.share.error(failure, OP, &self.dir))?;
-        let broken = |why: &'static str| Error::new(ErrorKind::Unexpected, OP).at(&self.dir).because(why);
-        let next = match raw.last {
-            _ if raw.end => None,
-            None => return Err(broken("the server sent a page without entries that is not the last")),
-            Some(last) if last == self.place.cookie => {
-                return Err(broken("the server sends the same page again and again"));
-            }
-            Some(last) => Some(Place { cookie: last, verifier: raw.verifier, dir: self.place.dir.clone() }),
-        };
-        let Some(items) = raw.items else {
-            return Err(broken("the server sent a name that is empty or holds a slash or NUL"));
-        };
+            self.raw_page().await
+        });
+        let raw = raw.map_err(|failure| share.error(failure, OP, &dir))?;
+        self.place.still_in(&before, &dir)?;
+        let broken = |why: &'static str| Error::new(ErrorKind::Unexpected, OP).at(&dir).because(why);
+        let next = self.place.behind(raw.last, raw.verifier, raw.end).map_err(broken)?;
+        let items = raw.items.ok_or_else(|| broken("the server sent a name that is empty or holds a slash or NUL"))?;
         let entries = self.complete(items).await?;
         if let Some(place) = &next {
             self.place = place.clone();
         }
-        Ok(Page { entries, next: next.map(|place| cursor(&place)) })
+        Ok(Page { entries, next: next.map(|place| place.cursor()) })
     }
+}
 
+impl Pages {
     async fn raw_page(&mut self) -> Result<RawPage, Failure> {
         if self.place.dir.is_empty() {
             self.place.dir = self.share.directory(&self.dir).await?;
@@ -112,13 +76,14 @@ impl Pages {
                     tracing::debug!(server = %pool.server(), "no READDIRPLUS, every entry is looked up");
                     self.share.plain_readdir.store(true, Ordering::Relaxed);
                 }
-                answer => return answer,
+                answer => return answer.map_err(Failure::of_handle),
             }
         }
-        pool.readdir(&self.place, size, |reply| Ok(self.raw(&decode::listing_plain(&reply)?))).await
+        let answer = pool.readdir(&self.place, size, |reply| Ok(self.raw(&decode::listing_plain(&reply)?))).await;
+        answer.map_err(Failure::of_handle)
     }
 
-    fn raw(&self, listing: &Listing<'_>) -> RawPage {
+    fn raw(&self, listing: &decode::Listing<'_>) -> RawPage {
         let named = listing.entries.iter().filter(|entry| !matches!(entry.name, b"." | b".."));
         let good = |name: &[u8]| !name.is_empty() && !name.iter().any(|b| matches!(b, 0 | b'/'));
         let items = named.map(|entry| good(entry.name).then(|| self.item(entry))).collect();
@@ -194,31 +159,4 @@ pub(crate) async fn add_link_target(share: &Share, entry: &mut Entry) -> Result<
     let (Kind::Symlink { target }, Some(handle)) = (&mut entry.kind, &entry.locator) else { return Ok(()) };
     *target = share.pool.readlink(handle).await?;
     Ok(())
-}
-
-/// Cookie, verifier, handle.
-fn cursor(place: &Place) -> Cursor {
-    let mut raw = Vec::with_capacity(16 + place.dir.len());
-    raw.extend_from_slice(&place.cookie.to_be_bytes());
-    raw.extend_from_slice(&place.verifier);
-    raw.extend_from_slice(&place.dir);
-    Cursor(raw.into())
-}
-
-fn place(cursor: &Cursor) -> Option<Place> {
-    let (cookie, rest) = cursor.0.split_first_chunk::<8>()?;
-    let (verifier, dir) = rest.split_first_chunk::<8>()?;
-    Some(Place { cookie: u64::from_be_bytes(*cookie), verifier: *verifier, dir: cursor.0.slice_ref(dir) })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cursor_holds_the_place_in_a_directory() {
-        let at = Place { cookie: u64::MAX - 1, verifier: *b"verifier", dir: Bytes::from_static(b"handle") };
-        assert_eq!(place(&cursor(&at)), Some(at));
-        assert_eq!(place(&Cursor(Bytes::from_static(b"short"))), None);
-    }
 }

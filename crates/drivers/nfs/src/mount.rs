@@ -2,7 +2,7 @@
 
 use crate::{
     Export, NfsOptions,
-    address::Address,
+    address::{Address, Version},
     decode,
     failure::Failure,
     manner::{Manner, Procedure},
@@ -53,12 +53,10 @@ pub(crate) struct Mounted {
 ///
 /// Errors: those of [`crate::NfsStore::connect`] about the server; `Unsupported` when it has no MOUNT v3.
 pub async fn exports(location: &Location, options: &NfsOptions) -> Result<Vec<Export>> {
-    let address = Address::new(location, options)?;
-    let manner = Manner::new(options, &address.host)?;
+    let address = Address::new(location, options, Version::Three)?;
+    let manner = Manner::new(options, &address)?;
     let server = Server::find(&address, &manner).await?;
-    exports_of(&manner, &server.mount, &address.credential(&options.aux_gids))
-        .await
-        .map_err(|f| f.error("list the exports"))
+    exports_of(&manner, &server.mount, &address.credential()).await.map_err(|f| f.error("list the exports"))
 }
 
 pub(crate) async fn exports_of(manner: &Manner, server: &Rpc, credential: &Credential) -> Result<Vec<Export>, Failure> {
@@ -160,14 +158,14 @@ impl Server {
     }
 
     async fn at(server: IpAddr, address: &Address, manner: &Manner) -> Result<Self, Failure> {
-        let (nfs, mount) = if manner.rpc.tls.is_some() {
+        let (nfs, mount) = if manner.is_tunnelled() {
             // A TLS endpoint stands before the ports that are named; a portmapper knows nothing of it.
             let nfs = address.port.unwrap_or(NFS_PORT);
             (nfs, address.mount_port.unwrap_or(nfs))
         } else {
             ports_at(server, address, manner).await?
         };
-        let mount = manner.connect(SocketAddr::new(server, mount)).await?;
+        let mount = manner.connect_to_mount(SocketAddr::new(server, mount)).await?;
         Ok(Self { nfs: SocketAddr::new(server, nfs), mount })
     }
 

@@ -29,19 +29,36 @@ pub struct NfsOptions {
     pub reconnect_for: Duration,
     /// Whether to come from a port below 1024, which most servers demand by default.
     pub privileged_port: PrivilegedPort,
-    /// TLS around each connection from its first byte, as a TLS tunnel in front of the server has it; not the
-    /// STARTTLS of RFC 9289. The portmapper is not asked then: without ports in the URI, both NFS and MOUNT are
-    /// at 2049.
+    /// TLS around each connection. What the URI says (`tls`, `ca`) wins.
     pub tls: Option<NfsTls>,
     /// Told of every request.
     pub probe: Arc<dyn Probe>,
 }
 
-/// Whom to trust in TLS. The certificate must be for the host of the location.
+/// How TLS begins, and whom to trust. The certificate must be for the host of the location; we show none of ours.
+///
+/// RPC with TLS (RFC 9289) is offered by Linux (`xprtsec=`), FreeBSD and several filers; nfs-ganesha of Debian
+/// 12 has none of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NfsTls {
+    /// Who begins.
+    pub start: TlsStart,
     /// PEM files with certificates that are trusted besides the system's own.
     pub ca_bundles: Vec<PathBuf>,
+}
+
+/// How a connection gets into TLS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TlsStart {
+    /// The server is asked before anything else is said (RFC 9289), TLS 1.3. NFS is not spoken to a server that does
+    /// not say yes. The portmapper is asked plainly, as ever; MOUNT goes over TLS where its port offers that, and
+    /// plainly with a warning where it does not, because most servers have TLS for NFS only: then the path and the
+    /// handle of the export can be seen and changed on the way, and nothing else.
+    #[default]
+    Asked,
+    /// From the first byte, as a TLS tunnel in front of the server has it, TLS 1.2 or 1.3; MOUNT as well. The portmapper
+    /// is not asked: without ports in the URI, both NFS and MOUNT are at 2049.
+    Direct,
 }
 
 /// Whether to connect from a port below 1024. Servers take it as a sign that root sent the request.

@@ -6,7 +6,7 @@
 
 use crate::{
     failure::Failure,
-    manner::{Manner, Procedure},
+    manner::{Manner, NFS, Procedure},
     rpc::{self, Credential, Rpc, RpcError},
 };
 use bytes::Bytes;
@@ -210,7 +210,7 @@ impl Pool {
             return self.manner.connect(SocketAddr::new(server.ip(), port)).await;
         }
         let elsewhere = rpc::Address::new(&self.host, server.port());
-        match Rpc::connect(&elsewhere, &self.manner.rpc).await {
+        match Rpc::connect(&elsewhere, NFS, &self.manner.rpc).await {
             Ok(rpc) => Ok(rpc),
             // What the address in use said is what counts.
             Err(_) => Err(Failure::Rpc(RpcError::Connect(refused))),

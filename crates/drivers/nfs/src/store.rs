@@ -2,13 +2,16 @@
 
 use crate::{
     Export, Identity, NfsOptions,
-    address::Address,
+    address::{Address, Version},
+    again::surely,
     attributes::{self, READS},
     failure::Failure,
-    handles::{Share, Shared, check_names},
     list,
     manner::Manner,
-    mount, read,
+    mount,
+    names::check_names,
+    read,
+    share::{Share, Shared},
 };
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -42,9 +45,9 @@ impl NfsStore {
     /// `Timeout` (the host or a port cannot be reached), `NotFound` (no such export; the hint names those
     /// there are), `Denied` (not for this host or user), `Unauthenticated` (the server wants Kerberos).
     pub async fn connect(location: &Location, options: NfsOptions) -> Result<Self> {
-        let address = Address::new(location, &options)?;
-        let credential = address.credential(&options.aux_gids);
-        let manner = Manner::new(&options, &address.host)?;
+        let address = Address::new(location, &options, Version::Three)?;
+        let credential = address.credential();
+        let manner = Manner::new(&options, &address)?;
         let (share, identity) = Share::mount(address, manner, credential).await?;
         let caps = capabilities(&identity, location);
         Ok(Self { share: Arc::new(share), location: location.clone(), identity, caps })
@@ -63,7 +66,7 @@ impl NfsStore {
     /// The server's export list.
     pub async fn exports(&self) -> Result<Vec<Export>> {
         let asked = async {
-            let server = self.share.manner.connect(self.share.mount_server).await?;
+            let server = self.share.manner.connect_to_mount(self.share.mount_server).await?;
             mount::exports_of(&self.share.manner, &server, &self.share.credential).await
         };
         asked.await.map_err(|failure| failure.error("list the exports"))
@@ -93,13 +96,7 @@ impl Source for NfsStore {
 
     async fn stat(&self, path: &RelPath, want: Facets) -> Result<Entry> {
         check_names(path, "stat")?;
-        let answer = match self.stat_once(path, want).await {
-            Err(failure) if failure.is_stale() => match self.share.recover(path).await {
-                Ok(()) => self.stat_once(path, want).await,
-                Err(failure) => Err(failure),
-            },
-            answer => answer,
-        };
+        let answer = surely!(&*self.share, path, self.stat_once(path, want).await);
         answer.map_err(|failure| self.share.error(failure, "stat", path))
     }
 
@@ -108,13 +105,7 @@ impl Source for NfsStore {
     }
 
     async fn usage(&self) -> Result<Option<Usage>> {
-        let answer = match self.statistics().await {
-            Err(failure) if failure.is_stale() => match self.share.recover(&RelPath::ROOT).await {
-                Ok(()) => self.statistics().await,
-                Err(failure) => Err(failure),
-            },
-            answer => answer,
-        };
+        let answer = surely!(&*self.share, &RelPath::ROOT, self.statistics().await);
         let volume = answer.map_err(|failure| self.share.error(failure, "ask for the size of", &RelPath::ROOT))?;
         Ok(Some(Usage {
             capacity: volume.tbytes,

@@ -1,21 +1,20 @@
 //! Against nfs-ganesha: `tests/rig/rig start ganesha` and `tests/rig/rig exec cargo test -p longshore-driver-nfs`.
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
+use common::{Rig, big_file, compare, make_tree, many_files, on_disk, remade, restarts, rig_command, walked};
 use futures::{StreamExt as _, TryStreamExt as _};
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use libtest_mimic::{Arguments, Completion, Trial};
 use longshore_driver_nfs::{NfsOptions, NfsStore, exports};
-use model::{Entry, Facets, Kind, Location, Principal, RelPath, Special};
+use model::{Facets, Location, RelPath};
 use std::{
     collections::BTreeMap,
     env,
     ffi::OsStr,
     fs,
-    os::unix::{
-        ffi::{OsStrExt as _, OsStringExt as _},
-        fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _},
-    },
-    path::{Path, PathBuf},
-    process::{Command, ExitCode},
+    os::unix::{ffi::OsStrExt as _, fs::PermissionsExt as _},
+    process::ExitCode,
     sync::Arc,
     time::Duration,
 };
@@ -32,8 +31,8 @@ type Case = (&'static str, fn(&Rig));
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let rig = Rig::from_env();
-    let cases: [Case; 9] = [
+    let rig = Rig::from_env("3");
+    let cases: [Case; 11] = [
         ("a hostile tree is listed byte for byte", hostile_tree),
         ("a wide directory is listed in pages that resume", wide_directory),
         ("a large file is read whole and in ranges", large_file),
@@ -43,6 +42,8 @@ fn main() -> ExitCode {
         ("a user without permission is denied", denied),
         ("a server that cannot be reached is said to be so", unreachable),
         ("the volume tells its size and the server itself", volume),
+        ("a directory made anew is opened", remade_is_opened),
+        ("a directory made anew is listed and read by a store that knew the old one", remade_is_listed),
     ];
     let mut trials: Vec<Trial> = cases
         .into_iter()
@@ -75,93 +76,32 @@ fn main() -> ExitCode {
             })
             .collect();
     } else {
-        trials.push(Trial::ignorable_test("a walk and a read survive a server that is killed and restarted", restarts));
+        trials.push(Trial::ignorable_test("a walk and a read survive a server that is killed and restarted", || {
+            restarts(INNER)
+        }));
     }
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// The server that the environment names.
-#[derive(Clone)]
-struct Rig {
-    uri: String,
-    dir: PathBuf,
+async fn connected(rig: &Rig) -> Arc<NfsStore> {
+    Arc::new(NfsStore::connect(&rig.location(), NfsOptions::default()).await.unwrap())
 }
 
-impl Rig {
-    fn from_env() -> Option<Self> {
-        let uri = env::var("LONGSHORE_TEST_NFS").ok().filter(|v| !v.is_empty())?;
-        let dir = env::var_os("LONGSHORE_TEST_NFS_DIR").filter(|v| !v.is_empty())?;
-        Some(Self { uri, dir: dir.into() })
-    }
-    /// A directory for one case, and its name below the export.
-    fn fresh(&self, name: &str) -> Fresh {
-        let name = format!("driver-{name}-{}", std::process::id());
-        let on_disk = self.dir.join(&name);
-        fs::create_dir(&on_disk).unwrap();
-        Fresh { on_disk, path: name.as_str().into() }
-    }
-    fn location(&self) -> Location {
-        self.uri.parse().unwrap()
-    }
-    /// The server's host, the mount port and the NFS port.
-    fn ports(&self) -> (String, String, u16) {
-        let at = self.location();
-        (at.host().to_owned(), at.param("mountport").unwrap().to_owned(), at.port().unwrap())
-    }
-    fn elsewhere(&self, path: &str) -> Location {
-        let (host, mount, nfs) = self.ports();
-        format!("nfs://{host}:{nfs}{path}?mountport={mount}").parse().unwrap()
-    }
-    async fn store(&self) -> Arc<NfsStore> {
-        Arc::new(NfsStore::connect(&self.location(), NfsOptions::default()).await.unwrap())
-    }
+async fn source(at: Location) -> storage::Result<Arc<dyn Source>> {
+    Ok(Arc::new(NfsStore::connect(&at, NfsOptions::default()).await?))
 }
 
-struct Fresh {
-    on_disk: PathBuf,
-    path: RelPath,
+fn remade_is_opened(rig: &Rig) {
+    Runtime::new().unwrap().block_on(remade::is_opened(rig, source));
 }
 
-impl Drop for Fresh {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.on_disk).unwrap();
-    }
+fn remade_is_listed(rig: &Rig) {
+    Runtime::new().unwrap().block_on(remade::is_listed(rig, source));
 }
 
-fn make_tree(arguments: &[&OsStr]) {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../tests/rig/make-tree");
-    let made = Command::new(script).args(arguments).output().unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-}
-
-async fn walked(source: Arc<dyn Source>, root: RelPath) -> BTreeMap<RelPath, Entry> {
-    let mut walk = walk(source, WalkSpec { roots: vec![(root, None)], want: Facets::POSIX, ..WalkSpec::default() });
-    let mut all = BTreeMap::new();
-    while let Some(event) = walk.next().await.unwrap() {
-        match event {
-            WalkEvent::Page { entries, .. } => {
-                for entry in entries {
-                    assert!(all.insert(entry.path.clone(), entry).is_none(), "an entry came twice");
-                }
-            }
-            WalkEvent::Unreadable { dir, error } => panic!("{dir}: {error:?}"),
-            WalkEvent::Done { .. } | WalkEvent::Skipped { .. } | WalkEvent::Restarted { .. } => {}
-        }
-    }
-    all
-}
-
-/// Everything below a directory of the disk, as the operating system tells it.
-fn on_disk(dir: &Path, path: &RelPath, all: &mut BTreeMap<RelPath, fs::Metadata>) {
-    for entry in fs::read_dir(dir).unwrap() {
-        let entry = entry.unwrap();
-        let path = path.join(entry.file_name().as_bytes());
-        let status = entry.path().symlink_metadata().unwrap();
-        if status.is_dir() {
-            on_disk(&entry.path(), &path, all);
-        }
-        all.insert(path, status);
-    }
+/// Before 1970 the unsigned seconds of NFSv3 wrap round.
+fn wrapped(seconds: i64) -> i64 {
+    seconds.rem_euclid(1 << 32)
 }
 
 fn hostile_tree(rig: &Rig) {
@@ -171,14 +111,14 @@ fn hostile_tree(rig: &Rig) {
     on_disk(&fresh.on_disk, &fresh.path, &mut expected);
     assert!(expected.len() > 300, "{} entries", expected.len());
     Runtime::new().unwrap().block_on(async {
-        let store = rig.store().await;
+        let store = connected(rig).await;
         let found = walked(store.clone(), fresh.path.clone()).await;
         let names = |paths: Vec<&RelPath>| paths.into_iter().cloned().collect::<Vec<_>>();
         assert_eq!(names(found.keys().collect()), names(expected.keys().collect()));
         for (path, status) in &expected {
-            compare(&found[path], status, &rig.dir);
+            compare(&found[path], status, &rig.dir, wrapped);
             let stat = store.stat(path, Facets::POSIX).await.unwrap();
-            compare(&stat, status, &rig.dir);
+            compare(&stat, status, &rig.dir, wrapped);
             assert_eq!(stat.stamp, found[path].stamp, "{path}");
             if status.is_file() {
                 let reading =
@@ -193,45 +133,13 @@ fn hostile_tree(rig: &Rig) {
     });
 }
 
-/// Every attribute that NFSv3 carries is the disk's own.
-fn compare(entry: &Entry, status: &fs::Metadata, export: &Path) {
-    let path = &entry.path;
-    let kind = status.file_type();
-    let target = || fs::read_link(export.join(OsStr::from_bytes(path.as_bytes()))).unwrap().into_os_string().into_vec();
-    let expected = match kind {
-        _ if kind.is_dir() => Kind::Dir,
-        _ if kind.is_file() => Kind::File,
-        _ if kind.is_symlink() => Kind::Symlink { target: target().into() },
-        _ if kind.is_fifo() => Kind::Special(Special::Fifo),
-        _ if kind.is_socket() => Kind::Special(Special::Socket),
-        _ if kind.is_block_device() => Kind::Special(Special::Block { rdev: status.rdev() }),
-        _ => Kind::Special(Special::Char { rdev: status.rdev() }),
-    };
-    assert_eq!(entry.kind, expected, "{path}");
-    let meta = entry.meta.as_ref().unwrap();
-    let posix = meta.posix.as_ref().unwrap();
-    assert_eq!(posix.mode, status.permissions().mode() & 0o7777, "{path}");
-    assert_eq!((&posix.owner, &posix.group), (&Principal::Id(status.uid()), &Principal::Id(status.gid())), "{path}");
-    // Before 1970 the unsigned seconds of NFSv3 wrap round.
-    let mtime = (status.mtime().rem_euclid(1 << 32), status.mtime_nsec());
-    let found = meta.mtime.unwrap();
-    assert_eq!((found.secs, i64::from(found.nanos)), mtime, "{path}");
-    assert_eq!(entry.stamp.mtime, meta.mtime, "{path}");
-    assert_eq!(u64::from(entry.nlink.unwrap()), status.nlink(), "{path}");
-    assert_eq!(entry.stamp.file_id.unwrap().inode, status.ino(), "{path}");
-    assert_eq!(entry.stamp.size, status.size(), "{path}");
-    if status.is_file() {
-        assert_eq!(entry.allocated.unwrap(), status.blocks() * 512, "{path}");
-    }
-}
-
 fn wide_directory(rig: &Rig) {
     let fresh = rig.fresh("wide");
     make_tree(&["hostile".as_ref(), fresh.on_disk.as_os_str(), "--wide".as_ref(), "20000".as_ref()]);
     let dir = fresh.path.join(b"wide");
     let expected: Vec<_> = (0..20_000).map(|n| dir.join(format!("entry-{n:06}").as_bytes())).collect();
     Runtime::new().unwrap().block_on(async {
-        let store = rig.store().await;
+        let store = connected(rig).await;
         let pages: Vec<_> = store.list(&dir, ListSpec::default()).try_collect().await.unwrap();
         assert!(
             pages.len() > 10 && pages.iter().rev().skip(1).all(|page| page.next.is_some()),
@@ -246,7 +154,7 @@ fn wide_directory(rig: &Rig) {
         };
         assert!(sorted(&pages) == expected);
         // Another connection, as after a restart of this program.
-        let store = rig.store().await;
+        let store = connected(rig).await;
         let middle = pages.len() / 2;
         let from = pages[middle].next.clone();
         let rest: Vec<_> = store.list(&dir, ListSpec { from, ..ListSpec::default() }).try_collect().await.unwrap();
@@ -256,20 +164,9 @@ fn wide_directory(rig: &Rig) {
 
 fn large_file(rig: &Rig) {
     let fresh = rig.fresh("large");
-    make_tree(&[
-        "bulk".as_ref(),
-        fresh.on_disk.as_os_str(),
-        "--files".as_ref(),
-        "0".as_ref(),
-        "--big".as_ref(),
-        "1".as_ref(),
-        "--big-size".as_ref(),
-        "200MiB".as_ref(),
-    ]);
-    let path = fresh.path.join(b"big-00.bin");
-    let expected = fs::read(fresh.on_disk.join("big-00.bin")).unwrap();
+    let (path, expected) = big_file(&fresh, "200MiB");
     Runtime::new().unwrap().block_on(async {
-        let store = rig.store().await;
+        let store = connected(rig).await;
         let reading = store.read(&path, ReadSpec::default()).await.unwrap();
         assert_eq!(reading.entry.stamp.size, 200 << 20);
         assert!(collect_body(reading.body, u64::MAX).await.unwrap().concat() == expected);
@@ -376,7 +273,7 @@ fn unreachable(rig: &Rig) {
 
 fn volume(rig: &Rig) {
     Runtime::new().unwrap().block_on(async {
-        let store = rig.store().await;
+        let store = connected(rig).await;
         let usage = store.usage().await.unwrap().unwrap();
         let disk = rustix::fs::statvfs(&rig.dir).unwrap();
         assert_eq!(usage.capacity, disk.f_blocks * disk.f_frsize);
@@ -392,36 +289,6 @@ fn volume(rig: &Rig) {
         assert!(identity.auth_flavors.contains(&1), "{identity:?}");
         assert!(store.exports().await.unwrap().iter().any(|export| export.path == identity.export));
     });
-}
-
-/// A rig of its own, because it is killed there: this program runs itself inside.
-fn restarts() -> Result<Completion, Failed> {
-    let Some(script) = env::var_os("LONGSHORE_RIG") else {
-        return Ok(Completion::ignored_with("LONGSHORE_RIG, the script that starts servers, is not set"));
-    };
-    let dir = tempfile::tempdir()?;
-    let rig = |arguments: &[&OsStr]| {
-        let mut command = Command::new(&script);
-        command.args(arguments).env("LONGSHORE_RIG_DIR", dir.path()).env(INNER, "1").output()
-    };
-    let started = rig(&["start".as_ref(), "ganesha".as_ref()])?;
-    if started.status.code() == Some(75) {
-        return Ok(Completion::ignored_with(String::from_utf8_lossy(&started.stderr).trim().to_owned()));
-    }
-    let this = env::current_exe()?;
-    let ran = rig(&["exec".as_ref(), this.as_os_str(), "--test-threads=1".as_ref()]);
-    rig(&["stop".as_ref()])?;
-    let ran = ran?;
-    if ran.status.success() && started.status.success() {
-        return Ok(Completion::Completed);
-    }
-    let told = [started.stderr, ran.stdout, ran.stderr].concat();
-    Err(Failed::from(String::from_utf8_lossy(&told).into_owned()))
-}
-
-fn rig_command(arguments: &[&str]) {
-    let ran = Command::new(env::var_os("LONGSHORE_RIG").unwrap()).args(arguments).output().unwrap();
-    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
 }
 
 /// A store that soon tells that its server is away, and leaves it to others to wait.
@@ -472,14 +339,6 @@ fn plain_walk_survives_a_restart(rig: &Rig) {
     });
 }
 
-fn many_files(fresh: &Fresh) -> BTreeMap<RelPath, fs::Metadata> {
-    let dir = fresh.on_disk.as_os_str();
-    make_tree(&["bulk".as_ref(), dir, "--files".as_ref(), "5000".as_ref(), "--big".as_ref(), "0".as_ref()]);
-    let mut expected = BTreeMap::new();
-    on_disk(&fresh.on_disk, &fresh.path, &mut expected);
-    expected
-}
-
 /// Every path of a walk, sorted and as often as it came; `restart` is done in its middle.
 async fn walked_over_a_restart<F: Future<Output = tokio::task::JoinHandle<()>>>(
     source: Arc<dyn Source>,
@@ -526,20 +385,10 @@ fn hang_is_a_timeout(rig: &Rig) {
 
 fn read_survives_a_restart(rig: &Rig) {
     let fresh = rig.fresh("restart-read");
-    make_tree(&[
-        "bulk".as_ref(),
-        fresh.on_disk.as_os_str(),
-        "--files".as_ref(),
-        "0".as_ref(),
-        "--big".as_ref(),
-        "1".as_ref(),
-        "--big-size".as_ref(),
-        "64MiB".as_ref(),
-    ]);
-    let expected = fs::read(fresh.on_disk.join("big-00.bin")).unwrap();
+    let (path, expected) = big_file(&fresh, "64MiB");
     Runtime::new().unwrap().block_on(async {
         let store = impatient(rig).await;
-        let reading = patient(&store).read(&fresh.path.join(b"big-00.bin"), ReadSpec::default()).await.unwrap();
+        let reading = patient(&store).read(&path, ReadSpec::default()).await.unwrap();
         let Body::Stream(mut pieces) = reading.body else { panic!("not a stream") };
         let mut back = Vec::new();
         let mut restarted = None;

@@ -2,24 +2,27 @@
 //! `tests/rig/rig exec cargo test -p longshore-driver-nfs --test v4_ganesha`.
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
+use common::{Rig, big_file, compare, make_tree, many_files, on_disk, remade, restarts, rig_command, walked};
 use futures::{StreamExt as _, TryStreamExt as _};
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use libtest_mimic::{Arguments, Completion, Trial};
 use longshore_driver_nfs::{
     NfsOptions,
     v4::{Nfs4Store, pseudo_exports},
 };
-use model::{Entry, Facets, Kind, Location, Principal, RelPath, Special, Timestamp};
+use model::{Facets, Location, RelPath, Timestamp};
 use std::{
     collections::BTreeMap,
     env,
     ffi::OsStr,
     fs,
     os::unix::{
-        ffi::{OsStrExt as _, OsStringExt as _},
-        fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _},
+        ffi::OsStrExt as _,
+        fs::{MetadataExt as _, PermissionsExt as _},
     },
-    path::{Path, PathBuf},
-    process::{Command, ExitCode},
+    path::PathBuf,
+    process::ExitCode,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -36,8 +39,8 @@ type Case = (&'static str, fn(&Rig));
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let rig = Rig::from_env();
-    let cases: [Case; 13] = [
+    let rig = Rig::from_env("4.1");
+    let cases: [Case; 15] = [
         ("a hostile tree is listed byte for byte", hostile_tree),
         ("times before 1970 and after 2106 come through", times),
         ("a wide directory is listed in pages that resume", wide_directory),
@@ -51,6 +54,8 @@ fn main() -> ExitCode {
         ("a server that cannot be reached is said to be so", unreachable),
         ("the volume tells its size and the server itself", volume),
         ("an idle session outlives its lease", idle),
+        ("a directory made anew is opened", remade_is_opened),
+        ("a directory made anew is listed and read by a store that knew the old one", remade_is_listed),
     ];
     let mut trials: Vec<Trial> = cases
         .into_iter()
@@ -88,91 +93,25 @@ fn main() -> ExitCode {
             .collect();
     } else {
         let name = "walks and reads survive a server that is killed and restarted, and a frozen one is told";
-        trials.push(Trial::ignorable_test(name, restarts));
+        trials.push(Trial::ignorable_test(name, || restarts(INNER)));
     }
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// The server that the environment names.
-#[derive(Clone)]
-struct Rig {
-    uri: String,
-    dir: PathBuf,
+async fn connected(rig: &Rig) -> Arc<Nfs4Store> {
+    Arc::new(Nfs4Store::connect(&rig.location(), NfsOptions::default()).await.unwrap())
 }
 
-impl Rig {
-    fn from_env() -> Option<Self> {
-        let uri = env::var("LONGSHORE_TEST_NFS").ok().filter(|v| !v.is_empty())?;
-        let dir = env::var_os("LONGSHORE_TEST_NFS_DIR").filter(|v| !v.is_empty())?;
-        Some(Self { uri, dir: dir.into() })
-    }
-    /// A directory for one case, and its name below the export.
-    fn fresh(&self, name: &str) -> Fresh {
-        let name = format!("driver4-{name}-{}", std::process::id());
-        let on_disk = self.dir.join(&name);
-        fs::create_dir(&on_disk).unwrap();
-        Fresh { on_disk, path: name.as_str().into() }
-    }
-    fn location(&self) -> Location {
-        let v3: Location = self.uri.parse().unwrap();
-        self.elsewhere(std::str::from_utf8(v3.path()).unwrap())
-    }
-    fn elsewhere(&self, path: &str) -> Location {
-        let v3: Location = self.uri.parse().unwrap();
-        Location::new("nfs", v3.host(), path.as_bytes().to_vec())
-            .with_port(v3.port().unwrap())
-            .with_param("version", "4.1")
-    }
-    async fn store(&self) -> Arc<Nfs4Store> {
-        Arc::new(Nfs4Store::connect(&self.location(), NfsOptions::default()).await.unwrap())
-    }
+async fn source(at: Location) -> storage::Result<Arc<dyn Source>> {
+    Ok(Arc::new(Nfs4Store::connect(&at, NfsOptions::default()).await?))
 }
 
-struct Fresh {
-    on_disk: PathBuf,
-    path: RelPath,
+fn remade_is_opened(rig: &Rig) {
+    Runtime::new().unwrap().block_on(remade::is_opened(rig, source));
 }
 
-impl Drop for Fresh {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.on_disk).unwrap();
-    }
-}
-
-fn make_tree(arguments: &[&OsStr]) {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../tests/rig/make-tree");
-    let made = Command::new(script).args(arguments).output().unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-}
-
-async fn walked(source: Arc<dyn Source>, root: RelPath) -> BTreeMap<RelPath, Entry> {
-    let mut walk = walk(source, WalkSpec { roots: vec![(root, None)], want: Facets::POSIX, ..WalkSpec::default() });
-    let mut all = BTreeMap::new();
-    while let Some(event) = walk.next().await.unwrap() {
-        match event {
-            WalkEvent::Page { entries, .. } => {
-                for entry in entries {
-                    assert!(all.insert(entry.path.clone(), entry).is_none(), "an entry came twice");
-                }
-            }
-            WalkEvent::Unreadable { dir, error } => panic!("{dir}: {error:?}"),
-            WalkEvent::Done { .. } | WalkEvent::Skipped { .. } | WalkEvent::Restarted { .. } => {}
-        }
-    }
-    all
-}
-
-/// Everything below a directory of the disk, as the operating system tells it.
-fn on_disk(dir: &Path, path: &RelPath, all: &mut BTreeMap<RelPath, fs::Metadata>) {
-    for entry in fs::read_dir(dir).unwrap() {
-        let entry = entry.unwrap();
-        let path = path.join(entry.file_name().as_bytes());
-        let status = entry.path().symlink_metadata().unwrap();
-        if status.is_dir() {
-            on_disk(&entry.path(), &path, all);
-        }
-        all.insert(path, status);
-    }
+fn remade_is_listed(rig: &Rig) {
+    Runtime::new().unwrap().block_on(remade::is_listed(rig, source));
 }
 
 fn hostile_tree(rig: &Rig) {
@@ -182,14 +121,14 @@ fn hostile_tree(rig: &Rig) {
     on_disk(&fresh.on_disk, &fresh.path, &mut expected);
     assert!(expected.len() > 300, "{} entries", expected.len());
     Runtime::new().unwrap().block_on(async {
-        let store = rig.store().await;
+        let store = connected(rig).await;
         let found = walked(store.clone(), fresh.path.clone()).await;
         let names = |paths: Vec<&RelPath>| paths.into_iter().cloned().collect::<Vec<_>>();
         assert_eq!(names(found.keys().collect()), names(expected.keys().collect()));
         for (path, status) in &expected {
-            compare(&found[path], status, &rig.dir);
+            compare(&found[path], status, &rig.dir, std::convert::identity);
             let stat = store.stat(path, Facets::POSIX).await.unwrap();
-            compare(&stat, status, &rig.dir);
+            compare(&stat, status, &rig.dir, std::convert::identity);
             assert_eq!(stat.stamp, found[path].stamp, "{path}");
             if status.is_file() {
                 let reading =
@@ -202,37 +141,6 @@ fn hostile_tree(rig: &Rig) {
             }
         }
     });
-}
-
-/// Every attribute that NFSv4 carries is the disk's own.
-fn compare(entry: &Entry, status: &fs::Metadata, export: &Path) {
-    let path = &entry.path;
-    let kind = status.file_type();
-    let target = || fs::read_link(export.join(OsStr::from_bytes(path.as_bytes()))).unwrap().into_os_string().into_vec();
-    let expected = match kind {
-        _ if kind.is_dir() => Kind::Dir,
-        _ if kind.is_file() => Kind::File,
-        _ if kind.is_symlink() => Kind::Symlink { target: target().into() },
-        _ if kind.is_fifo() => Kind::Special(Special::Fifo),
-        _ if kind.is_socket() => Kind::Special(Special::Socket),
-        _ if kind.is_block_device() => Kind::Special(Special::Block { rdev: status.rdev() }),
-        _ => Kind::Special(Special::Char { rdev: status.rdev() }),
-    };
-    assert_eq!(entry.kind, expected, "{path}");
-    let meta = entry.meta.as_ref().unwrap();
-    let posix = meta.posix.as_ref().unwrap();
-    assert_eq!(posix.mode, status.permissions().mode() & 0o7777, "{path}");
-    assert_eq!((&posix.owner, &posix.group), (&Principal::Id(status.uid()), &Principal::Id(status.gid())), "{path}");
-    let mtime = (status.mtime(), status.mtime_nsec());
-    let found = meta.mtime.unwrap();
-    assert_eq!((found.secs, i64::from(found.nanos)), mtime, "{path}");
-    assert_eq!(entry.stamp.mtime, meta.mtime, "{path}");
-    assert_eq!(u64::from(entry.nlink.unwrap()), status.nlink(), "{path}");
-    assert_eq!(entry.stamp.file_id.unwrap().inode, status.ino(), "{path}");
-    assert_eq!(entry.stamp.size, status.size(), "{path}");
-    if status.is_file() {
-        assert_eq!(entry.allocated.unwrap(), status.blocks() * 512, "{path}");
-    }
 }
 
 fn wide_directory(rig: &Rig) {
@@ -260,7 +168,7 @@ fn wide_directory(rig: &Rig) {
         };
         assert!(sorted(&pages) == expected);
         // Another connection, as after a restart of this program.
-        let store = rig.store().await;
+        let store = connected(rig).await;
         let middle = pages.len() / 2;
         let from = pages[middle].next.clone();
         let rest: Vec<_> = store.list(&dir, ListSpec { from, ..ListSpec::default() }).try_collect().await.unwrap();
@@ -270,20 +178,9 @@ fn wide_directory(rig: &Rig) {
 
 fn large_file(rig: &Rig) {
     let fresh = rig.fresh("large");
-    make_tree(&[
-        "bulk".as_ref(),
-        fresh.on_disk.as_os_str(),
-        "--files".as_ref(),
-        "0".as_ref(),
-        "--big".as_ref(),
-        "1".as_ref(),
-        "--big-size".as_ref(),
-        "200MiB".as_ref(),
-    ]);
-    let path = fresh.path.join(b"big-00.bin");
-    let expected = fs::read(fresh.on_disk.join("big-00.bin")).unwrap();
+    let (path, expected) = big_file(&fresh, "200MiB");
     Runtime::new().unwrap().block_on(async {
-        let store = rig.store().await;
+        let store = connected(rig).await;
         let reading = store.read(&path, ReadSpec::default()).await.unwrap();
         assert_eq!(reading.entry.stamp.size, 200 << 20);
         assert!(collect_body(reading.body, u64::MAX).await.unwrap().concat() == expected);
@@ -297,7 +194,7 @@ fn times(rig: &Rig) {
     let fresh = rig.fresh("times");
     let times = [(-315_619_200, 7), (-1, 999_999_999), (0, 0), (4_294_967_296, 1), (7_258_118_400, 123_456_789)];
     Runtime::new().unwrap().block_on(async {
-        let store = rig.store().await;
+        let store = connected(rig).await;
         for (n, (secs, nanos)) in times.into_iter().enumerate() {
             let on_disk = fresh.on_disk.join(n.to_string());
             fs::write(&on_disk, "x").unwrap();
@@ -349,7 +246,7 @@ fn deep_path(rig: &Rig) {
     fs::write(fresh.on_disk.join(&deep).join("file"), "content").unwrap();
     let path = fresh.path.join(deep.as_os_str().as_bytes()).join(b"file");
     Runtime::new().unwrap().block_on(async {
-        let store = rig.store().await;
+        let store = connected(rig).await;
         assert_eq!(store.stat(&path, Facets::NONE).await.unwrap().stamp.size, 7);
         let at = rig.location().below(&path.parent().unwrap());
         let store = Nfs4Store::connect(&at, NfsOptions::default()).await.unwrap();
@@ -387,7 +284,7 @@ fn pseudo_root(rig: &Rig) {
         let data = exports[&RelPath::from("data")].stamp.file_id.unwrap();
         assert_ne!(root.volume, data.volume);
         // The entry is the root of what is exported there, as the export itself tells it.
-        let export = rig.store().await.stat(&RelPath::ROOT, Facets::NONE).await.unwrap();
+        let export = connected(rig).await.stat(&RelPath::ROOT, Facets::NONE).await.unwrap();
         assert_eq!(export.stamp.file_id, Some(data));
         let path = RelPath::from("data").join(fresh.path.as_bytes()).join(b"file");
         let Body::Whole(data) = store.read(&path, ReadSpec::default()).await.unwrap().body else { panic!("not whole") };
@@ -454,7 +351,7 @@ fn unreachable(rig: &Rig) {
 
 fn volume(rig: &Rig) {
     Runtime::new().unwrap().block_on(async {
-        let store = rig.store().await;
+        let store = connected(rig).await;
         let usage = store.usage().await.unwrap().unwrap();
         let disk = rustix::fs::statvfs(&rig.dir).unwrap();
         assert_eq!(usage.capacity, disk.f_blocks * disk.f_frsize);
@@ -481,36 +378,6 @@ fn idle(rig: &Rig) {
         let count = |word| words.iter().filter(|w| **w == word).count();
         assert!(count("SEQUENCE") >= 2 && count("CREATE_SESSION") == 1, "{words:?}");
     });
-}
-
-/// A rig of its own, because it is killed there: this program runs itself inside.
-fn restarts() -> Result<Completion, Failed> {
-    let Some(script) = env::var_os("LONGSHORE_RIG") else {
-        return Ok(Completion::ignored_with("LONGSHORE_RIG, the script that starts servers, is not set"));
-    };
-    let dir = tempfile::tempdir()?;
-    let rig = |arguments: &[&OsStr]| {
-        let mut command = Command::new(&script);
-        command.args(arguments).env("LONGSHORE_RIG_DIR", dir.path()).env(INNER, "1").output()
-    };
-    let started = rig(&["start".as_ref(), "ganesha".as_ref()])?;
-    if started.status.code() == Some(75) {
-        return Ok(Completion::ignored_with(String::from_utf8_lossy(&started.stderr).trim().to_owned()));
-    }
-    let this = env::current_exe()?;
-    let ran = rig(&["exec".as_ref(), this.as_os_str(), "--test-threads=1".as_ref()]);
-    rig(&["stop".as_ref()])?;
-    let ran = ran?;
-    if ran.status.success() && started.status.success() {
-        return Ok(Completion::Completed);
-    }
-    let told = [started.stderr, ran.stdout, ran.stderr].concat();
-    Err(Failed::from(String::from_utf8_lossy(&told).into_owned()))
-}
-
-fn rig_command(arguments: &[&str]) {
-    let ran = Command::new(env::var_os("LONGSHORE_RIG").unwrap()).args(arguments).output().unwrap();
-    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
 }
 
 /// Kills the server, sees that it is gone, and has it back a little later.
@@ -562,16 +429,7 @@ async fn survived(
     restart: impl Future<Output = tokio::task::JoinHandle<()>>,
 ) {
     let fresh = rig.fresh(name);
-    make_tree(&[
-        "bulk".as_ref(),
-        fresh.on_disk.as_os_str(),
-        "--files".as_ref(),
-        "5000".as_ref(),
-        "--big".as_ref(),
-        "0".as_ref(),
-    ]);
-    let mut expected = BTreeMap::new();
-    on_disk(&fresh.on_disk, &fresh.path, &mut expected);
+    let expected = many_files(&fresh);
     let spec = WalkSpec { roots: vec![(fresh.path.clone(), None)], ..WalkSpec::default() };
     let mut walk = walk(source, spec);
     let mut found = Vec::new();
@@ -603,21 +461,11 @@ fn opened_read_survives_a_restart(rig: &Rig) {
 
 fn survives(rig: &Rig, name: &str, manner: fn(Nfs4Store) -> Nfs4Store) {
     let fresh = rig.fresh(name);
-    make_tree(&[
-        "bulk".as_ref(),
-        fresh.on_disk.as_os_str(),
-        "--files".as_ref(),
-        "0".as_ref(),
-        "--big".as_ref(),
-        "1".as_ref(),
-        "--big-size".as_ref(),
-        "64MiB".as_ref(),
-    ]);
-    let expected = fs::read(fresh.on_disk.join("big-00.bin")).unwrap();
+    let (path, expected) = big_file(&fresh, "64MiB");
     Runtime::new().unwrap().block_on(async {
         let store = Nfs4Store::connect(&rig.location(), hasty()).await.unwrap();
         let store = Arc::new(manner(store));
-        let reading = patient(&store).read(&fresh.path.join(b"big-00.bin"), ReadSpec::default()).await.unwrap();
+        let reading = patient(&store).read(&path, ReadSpec::default()).await.unwrap();
         let Body::Stream(mut pieces) = reading.body else { panic!("not a stream") };
         let mut back = Vec::new();
         let mut restarted = None;

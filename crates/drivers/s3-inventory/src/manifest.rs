@@ -18,8 +18,21 @@ pub struct Manifest {
     pub created: Timestamp,
     /// Its data files: key in the destination bucket, size in bytes, MD5.
     pub files: Vec<(RelPath, u64, [u8; 16])>,
-    /// The columns, in order.
+    /// What they are written in.
+    pub format: Format,
+    /// The columns, in order, as the format names them: `IsLatest` in CSV, `is_latest` in the others.
     pub columns: Vec<String>,
+}
+
+/// What data files are written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Lines, compressed by gzip.
+    Csv,
+    /// Apache Parquet, compressed by Snappy.
+    Parquet,
+    /// Apache ORC, compressed by ZLIB.
+    Orc,
 }
 
 #[derive(Deserialize)]
@@ -61,9 +74,12 @@ pub(crate) async fn read(reports: &dyn Source, path: &RelPath) -> Result<Manifes
 
 fn parse(text: &[u8]) -> Result<Manifest, String> {
     let written: Written = serde_json::from_slice(text).map_err(|why| format!("it is not a manifest: {why}"))?;
-    if !written.file_format.eq_ignore_ascii_case("CSV") {
-        return Err(format!("its files are {}; only CSV is read: have the report made as CSV", written.file_format));
-    }
+    let format = match written.file_format.to_ascii_uppercase().as_str() {
+        "CSV" => Format::Csv,
+        "PARQUET" => Format::Parquet,
+        "ORC" => Format::Orc,
+        _ => return Err(format!("its files are {}; CSV, Parquet and ORC are read", written.file_format)),
+    };
     let millis: i64 =
         written.creation_timestamp.parse().map_err(|_| "its `creationTimestamp` is no number".to_owned())?;
     let created =
@@ -77,8 +93,24 @@ fn parse(text: &[u8]) -> Result<Manifest, String> {
         source_bucket: written.source_bucket,
         created,
         files: files.ok_or("an `MD5checksum` is none")?,
-        columns: written.file_schema.split(',').map(|column| column.trim().to_owned()).collect(),
+        format,
+        columns: columns(format, &written.file_schema),
     })
+}
+
+/// The names in a schema. CSV: `Bucket, Key`; ORC: `struct<bucket:string,key:string>`; Parquet:
+/// `message s3.inventory { required binary bucket (UTF8); }`.
+fn columns(format: Format, schema: &str) -> Vec<String> {
+    let within = |open: char, close: char| {
+        let inner = schema.split_once(open).map_or(schema, |(_, inner)| inner);
+        inner.rsplit_once(close).map_or(inner, |(inner, _)| inner)
+    };
+    let names: Vec<&str> = match format {
+        Format::Csv => schema.split(',').collect(),
+        Format::Orc => within('<', '>').split(',').filter_map(|column| column.split(':').next()).collect(),
+        Format::Parquet => within('{', '}').split(';').filter_map(|column| column.split_whitespace().nth(2)).collect(),
+    };
+    names.into_iter().map(|name| name.trim().to_owned()).collect()
 }
 
 pub(crate) fn corrupt(path: &RelPath, why: String) -> Error {
@@ -114,8 +146,19 @@ mod tests {
         let manifest = parse(text).unwrap();
         assert_eq!((manifest.created.secs, manifest.columns.len()), (1_514_944_800, 3));
         assert_eq!(manifest.files[0].1, 2_147_483_647);
-        let other = String::from_utf8_lossy(text).replace("CSV\"", "ORC\"");
-        assert!(parse(other.as_bytes()).unwrap_err().contains("only CSV"));
+        let other = String::from_utf8_lossy(text).replace("CSV\"", "Avro\"");
+        assert!(parse(other.as_bytes()).unwrap_err().contains("Avro"));
         assert!(parse(b"{}").is_err());
+    }
+
+    #[test]
+    fn every_format_names_its_columns_its_own_way() {
+        let orc = "struct<bucket:string,key:string,size:bigint,last_modified_date:timestamp>";
+        let parquet = "message s3.inventory {  required binary bucket (UTF8);  required binary key (UTF8);  \
+                       optional int64 size;  optional int64 last_modified_date (TIMESTAMP_MILLIS);}";
+        let named = ["bucket", "key", "size", "last_modified_date"];
+        assert_eq!(columns(Format::Orc, orc), named);
+        assert_eq!(columns(Format::Parquet, parquet), named);
+        assert_eq!(columns(Format::Csv, "Bucket, Key"), ["Bucket", "Key"]);
     }
 }

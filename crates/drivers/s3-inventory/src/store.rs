@@ -1,25 +1,19 @@
 //! The report as a store that can be listed.
 
 use crate::{
+    file,
     manifest::{self, DOING, Manifest, corrupt},
-    rows::{Columns, Row, Rows},
+    row::{Columns, Row},
     spool::{Record, Sorted, Spool},
 };
 use async_trait::async_trait;
 use bytes::Bytes;
-use flate2::write::MultiGzDecoder;
 use futures::{StreamExt as _, stream, stream::BoxStream};
-use md5::{Digest as _, Md5};
 use model::{Entry, Facets, Kind, NameRules, RelPath, Stamp, Timestamp};
-use std::{
-    collections::BTreeMap,
-    io::{self, Write as _},
-    num::NonZeroU32,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, io, num::NonZeroU32, sync::Arc};
 use storage::{
-    Body, Capabilities, Cursor, Error, ErrorKind, ListOrder, ListSpec, MetaWrite, NodeKinds, Page, PartRules, Publish,
-    Reach, ReadSpec, Reading, Result, Source, Usage,
+    Capabilities, Cursor, Error, ErrorKind, ListOrder, ListSpec, MetaWrite, NodeKinds, Page, PartRules, Publish,
+    ReadSpec, Reading, Result, Source, Usage,
 };
 
 /// Entries on a page.
@@ -54,20 +48,22 @@ pub struct InventoryStore {
 impl InventoryStore {
     /// Reads the report whose manifest is at `path` of `reports`, whose root must be that of the bucket that
     /// reports are delivered to: the manifest names its files from there. Costs one read of each file, memory of
-    /// some 100 MiB, and disk in the directory for temporary files.
+    /// some 100 MiB, and disk in the directory for temporary files: for what is sorted, and, with Parquet and ORC, for
+    /// one data file at a time.
     ///
-    /// Errors: those of reading; `Corrupt` when a checksum does not hold, a file is cut, or a row is none.
+    /// Errors: those of reading; `Corrupt` when a checksum does not hold, a file is cut, or a row is none;
+    /// `Unsupported` when a file is written in a way that Amazon does not use and that is not read.
     pub async fn open(reports: &dyn Source, path: &RelPath) -> Result<Self> {
         let manifest = manifest::read(reports, path).await?;
-        let columns = Columns::of(&manifest.columns).map_err(|why| corrupt(path, why))?;
-        let mut spool = Spool::new().map_err(disk)?;
-        let mut report = Report::default();
-        for (file, size, md5) in &manifest.files {
-            let reading = reports.read(file, ReadSpec::default()).await?;
-            let rows = Rows::new(columns, |row| report.add(row, &mut spool));
-            take(file, reading, rows, *size, *md5).await?;
+        // What is not there is told before some gigabytes are read.
+        let names = manifest.columns.iter().map(String::as_str);
+        let columns = Columns::of(names).map_err(|why| corrupt(path, why))?;
+        let mut all = Counted { report: Report::default(), spool: Spool::new().map_err(file::disk)? };
+        for listed in &manifest.files {
+            all = file::take(reports, listed, manifest.format, columns, all).await?;
         }
-        let sorted = Arc::new(spool.finish().map_err(disk)?);
+        let Counted { report, spool } = all;
+        let sorted = Arc::new(spool.finish().map_err(file::disk)?);
         tracing::info!(bucket = manifest.source_bucket, objects = report.objects, "inventory report read");
         Ok(Self { manifest, report, sorted, caps: capabilities() })
     }
@@ -83,73 +79,35 @@ impl InventoryStore {
     }
 }
 
-impl Report {
-    fn add(&mut self, row: Row, spool: &mut Spool) -> io::Result<()> {
+/// What was read so far.
+pub(crate) struct Counted {
+    report: Report,
+    spool: Spool,
+}
+
+impl Counted {
+    /// Takes one row more.
+    pub(crate) fn add(&mut self, row: Row) -> io::Result<()> {
+        let report = &mut self.report;
         match row {
-            Row::Marker => self.delete_markers += 1,
+            Row::Marker => report.delete_markers += 1,
             Row::Noncurrent(bytes) => {
-                self.noncurrent += 1;
-                self.noncurrent_bytes += bytes;
+                report.noncurrent += 1;
+                report.noncurrent_bytes = report.noncurrent_bytes.saturating_add(bytes);
             }
             Row::Current(record, class) => {
-                self.objects += 1;
-                self.bytes += record.size;
+                report.objects += 1;
+                report.bytes = report.bytes.saturating_add(record.size);
                 if !class.is_empty() {
-                    let count = self.classes.entry(class).or_default();
+                    let count = report.classes.entry(class).or_default();
                     count.0 += 1;
-                    count.1 += record.size;
+                    count.1 = count.1.saturating_add(record.size);
                 }
-                spool.add(record)?;
+                self.spool.add(record)?;
             }
         }
         Ok(())
     }
-}
-
-/// Reads one data file to its end and holds it to its size and MD5.
-async fn take<F: FnMut(Row) -> io::Result<()>>(
-    file: &RelPath,
-    reading: Reading,
-    rows: Rows<F>,
-    size: u64,
-    md5: [u8; 16],
-) -> Result<()> {
-    let mut pieces = match reading.body {
-        Body::Whole(data) => stream::iter([Ok(data)]).boxed(),
-        Body::Stream(pieces) => pieces,
-    };
-    let (mut sum, mut seen) = (Md5::new(), 0_u64);
-    let mut decoder = MultiGzDecoder::new(rows);
-    let mut trouble = None;
-    while let Some(piece) = pieces.next().await {
-        let piece = piece?;
-        seen += piece.len() as u64;
-        sum.update(&piece);
-        // A broken file is told by its checksum rather than by the first row that makes no sense.
-        if trouble.is_none() {
-            trouble = decoder.write_all(&piece).err();
-        }
-    }
-    if seen != size || <[u8; 16]>::from(sum.finalize()) != md5 {
-        return Err(corrupt(
-            file,
-            format!("{seen} bytes came, and size or MD5 are not those of the manifest ({size} bytes)"),
-        ));
-    }
-    let ended = match trouble {
-        Some(why) => Err(why),
-        None => decoder.finish().and_then(|mut rows| rows.end()),
-    };
-    ended.map_err(
-        |why| if why.kind() == io::ErrorKind::StorageFull { disk(why) } else { corrupt(file, why.to_string()) },
-    )
-}
-
-fn disk(why: io::Error) -> Error {
-    Error::new(ErrorKind::NoSpace, "sort the inventory report")
-        .with_reach(Reach::Location)
-        .because(why)
-        .hint("point TMPDIR at a disk with room: a report needs about 100 bytes for each object, and its key")
 }
 
 fn capabilities() -> Capabilities {

@@ -1,4 +1,4 @@
-//! How fast a store is listed, and at what cost: `list_rate URI [STREAMS]`.
+//! How fast a store is listed, and at what cost: `list_rate URI [STREAMS [SECONDS]]`, at most so long.
 
 use futures::StreamExt as _;
 use longshore_driver_s3::{ClassTally, S3Options, S3Store};
@@ -28,8 +28,9 @@ impl Probe for Count {
 #[expect(clippy::print_stdout, reason = "this is its output")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let location: Location = arguments.next().ok_or("list_rate URI [STREAMS]")?.parse()?;
+    let location: Location = arguments.next().ok_or("list_rate URI [STREAMS [SECONDS]]")?.parse()?;
     let streams: NonZeroU32 = arguments.next().map_or(Ok(NonZeroU32::MIN), |text| text.parse())?;
+    let limit = arguments.next().map_or(Ok(f64::INFINITY), |text| text.parse())?;
     let probe = Arc::new(Count::default());
     let classes = Arc::new(ClassTally::default());
     let options = S3Options {
@@ -50,6 +51,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
             }
             last = Some(key);
             entries += 1;
+        }
+        if started.elapsed().as_secs_f64() > limit {
+            break;
         }
     }
     println!("{streams} streams: {entries} entries in {:.1} s", started.elapsed().as_secs_f64());

@@ -43,7 +43,7 @@ impl ClassTally {
             }
             if let Some(count) = counts.get_mut(class) {
                 count.objects += 1;
-                count.bytes += bytes;
+                count.bytes = count.bytes.saturating_add(bytes);
             }
         }
     }

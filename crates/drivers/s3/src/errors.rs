@@ -113,7 +113,7 @@ impl Refusal {
                 let region = self.region.as_deref().unwrap_or_default();
                 return Some(format!("the bucket is in {region}: add `?region={region}` to the location"));
             }
-            // Go's servers answer so to plain HTTP on a port for TLS; others are no S3 servers.
+            // Go's servers and nginx answer so to plain HTTP on a port for TLS; others are no S3 servers.
             ("", 400) if !self.message.is_empty() => {
                 "check the endpoint: is it an S3 server, and does it want `https://` instead of `http://`?"
             }
@@ -157,9 +157,11 @@ impl Refusal {
     }
 }
 
-/// The first line of an answer that is a short text, for a person to read; a page or a binary is none.
+/// The first line of an answer that is a short text, or the title of one that is a page, for a person to read.
 fn plain(body: &[u8]) -> String {
-    let line = std::str::from_utf8(body).unwrap_or_default().lines().next().unwrap_or_default().trim();
+    let text = std::str::from_utf8(body).unwrap_or_default();
+    let title = text.split_once("<title>").and_then(|(_, rest)| Some(rest.split_once("</title>")?.0));
+    let line = title.unwrap_or(text).lines().next().unwrap_or_default().trim();
     let short = line.len() <= 200 && !line.starts_with('<') && !line.chars().any(char::is_control);
     if short { line.to_owned() } else { String::new() }
 }
@@ -181,7 +183,11 @@ impl Failure {
                 if let Some(hint) = refusal.hint() {
                     error = error.hint(hint);
                 }
-                if LOCATION_WIDE.contains(&refusal.code.as_str()) || refusal.status.is_redirection() {
+                let foreign = refusal.code.is_empty() && refusal.status == StatusCode::BAD_REQUEST;
+                if LOCATION_WIDE.contains(&refusal.code.as_str())
+                    || refusal.status.is_redirection()
+                    || foreign && !refusal.message.is_empty()
+                {
                     error = error.with_reach(Reach::Location);
                 }
                 if kind == ErrorKind::Throttled

@@ -37,6 +37,8 @@ pub struct Quirks {
     pub marker_suffix: &'static [u8],
     /// It lists keys without encoding them, so it cannot list those that XML cannot hold.
     pub plain_listing: bool,
+    /// A listing may begin anywhere for about what a page costs, so that several streams can share it.
+    pub begins_anywhere: bool,
     /// How it checks content.
     pub checksum: Checksum,
     /// `If-None-Match: *` on PutObject and CompleteMultipartUpload has one winner.
@@ -118,6 +120,7 @@ const AWS: Quirks = Quirks {
     names: NameRules { max_path: 1024, utf8_only: true, dot_components: false, forbidden: &[0], ..NameRules::ANY },
     marker_suffix: b"",
     plain_listing: false,
+    begins_anywhere: true,
     checksum: Checksum::Crc64Nvme,
     conditional_put: true,
     conditional_delete: true,
@@ -128,7 +131,8 @@ const AWS: Quirks = Quirks {
 
 /// MinIO keeps objects as directories of a file system, and refuses most of what those cannot hold. Two things
 /// it takes and then does not show: `a/b` beside an object `a` (missing in listings, though it can be read),
-/// and a component that ends like its own name for a directory's marker (listed under another name). Every
+/// and a component that ends like its own name for a directory's marker (listed under another name). It is slower
+/// with each stream that lists it, so it gets one (figures at [`S3Options::list_streams`](crate::S3Options)). Every
 /// row is held by `tests/servers.rs` against a real server, byte by byte.
 const MINIO: Quirks = Quirks {
     names: NameRules {
@@ -144,6 +148,7 @@ const MINIO: Quirks = Quirks {
     },
     marker_suffix: b"__XLDIR__",
     plain_listing: false,
+    begins_anywhere: false,
     checksum: Checksum::Crc64Nvme,
     conditional_put: true,
     conditional_delete: false,
@@ -175,6 +180,7 @@ const VERSITY: Quirks = Quirks {
     },
     marker_suffix: b"",
     plain_listing: true,
+    begins_anywhere: true,
     checksum: Checksum::Crc64Nvme,
     conditional_put: true,
     conditional_delete: true,
@@ -204,6 +210,7 @@ const GENERIC: Quirks = Quirks {
     },
     marker_suffix: b"",
     plain_listing: false,
+    begins_anywhere: true,
     checksum: Checksum::Md5,
     conditional_put: false,
     conditional_delete: false,

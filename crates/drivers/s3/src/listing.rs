@@ -3,6 +3,7 @@
 //! One directory, or a store without order, is one stream of pages (here). Everything below a place of a store
 //! with order is listed by several streams at once (`ranges`), and comes out as one.
 
+mod pace;
 mod ranges;
 mod split;
 
@@ -11,6 +12,7 @@ use crate::{
     encode::listed_key,
     errors::Failure,
     store::{Opened, bare_etag},
+    survey::any_below,
     xml::{self, Listing},
 };
 use bytes::Bytes;
@@ -103,7 +105,14 @@ impl Walk {
         }
         let fetched = fetch(&self.store, &self.dir, self.recursive, &start).await?;
         if matches!(start, Start::Beginning) && fetched.found.is_empty() && !fetched.itself && !self.dir.is_root() {
-            return Err(nothing(&self.store, &self.dir).await);
+            // Directory buckets list a directory, too, that has nothing but uploads under way (ListObjectsV2, Amazon S3
+            // API Reference, read 2026-11). To say that it is not there would be an error where the walk found it.
+            let begun = !ordered && any_below(&self.store, &self.store.config.dir_key(&self.dir), DOING).await?;
+            return if begun {
+                Ok(Page { entries: Vec::new(), next: None })
+            } else {
+                Err(nothing(&self.store, &self.dir).await)
+            };
         }
         let after = self.after.clone();
         if ordered {

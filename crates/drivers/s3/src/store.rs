@@ -108,7 +108,8 @@ impl S3Store {
         }
         let caps = capabilities(&config, &quirks, options.parts_in_flight);
         tracing::debug!(bucket = config.bucket, endpoint = %config.endpoint.address, flavour = flavour.word(), "bucket opened");
-        let (list_streams, classes) = (options.list_streams, options.classes);
+        let list_streams = if quirks.begins_anywhere { options.list_streams } else { NonZeroU32::MIN };
+        let classes = options.classes;
         Ok(Self { inner: Arc::new(Opened { config, client: opened, flavour, quirks, caps, list_streams, classes }) })
     }
 

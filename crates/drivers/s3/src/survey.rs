@@ -9,6 +9,7 @@ mod versions;
 
 pub use answers::{Encryption, LifecycleRule, Lock, Period, PublicAccessBlock, Replication, Transition, Versioning};
 pub use uploads::OpenUploads;
+pub(crate) use uploads::any_below;
 pub use versions::Versions;
 
 use crate::{
@@ -194,7 +195,8 @@ impl S3Store {
     }
 }
 
-/// One question about the bucket. `Known(None)` when the server says, by one of the codes `absent`, that nothing is set.
+/// One question about the bucket. `Known(None)` when the server says, by one of the codes `absent`, that nothing is
+/// set.
 async fn ask<T: DeserializeOwned>(
     store: &Opened,
     name: &'static str,

@@ -1,6 +1,6 @@
 //! The contract of the storage doors against real servers: `LONGSHORE_TEST_S3` and `LONGSHORE_TEST_S3_SECOND` hold
-//! their endpoints, the AWS environment the credentials. Every case runs as the server presents itself and with the least that
-//! compatible stores have in common.
+//! their endpoints, the AWS environment the credentials. Every case runs as the server presents itself and with the
+//! least that compatible stores have in common.
 
 use libtest_mimic::Arguments;
 use longshore_driver_s3::{S3Options, S3Store};

@@ -157,8 +157,8 @@ async fn hold_to_rules(lab: &Lab, place: &'static str, names: Vec<Vec<u8>>) -> O
                 // Some names can be made once, and never again.
                 let made = put(&loose, &path).await.is_ok();
                 let held = made && survive(&loose, std::slice::from_ref(&path)).await.is_ok();
-                // A gateway's files can be made under a long name and not replaced, its directories can: the rule, which
-                // is one for both, is that of files.
+                // A gateway's files can be made under a long name and not replaced, its directories can: the rule,
+                // which is one for both, is that of files.
                 let directory = path.as_bytes().contains(&b'/');
                 promise!(!held || directory, "`{path}` is refused by the rules, but the server holds it");
                 Ok(())

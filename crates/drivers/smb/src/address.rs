@@ -7,8 +7,8 @@ use storage::{Error, ErrorKind, Result};
 /// Where SMB is served.
 pub(crate) const PORT: u16 = 445;
 
-const FORM: &str =
-    "write `smb://[domain;]user@host[:port]/share/dir`, with `?sign=required` or `?encrypt=required` where wanted";
+const FORM: &str = "write `smb://[domain;]user@host[:port]/share/dir`, with `?sign=required` or `?encrypt=required` where wanted, and `?service=NAME` where \
+     the ticket is for another name than `host`";
 
 /// Where to connect and how.
 #[derive(Clone, Debug)]
@@ -34,6 +34,13 @@ impl Address {
         }
         let mut options = options.clone();
         for (key, value) in location.params() {
+            if key == "service" {
+                if value.is_empty() || value.contains(['/', '@']) {
+                    return invalid(format!("`{value}` is not the name of a host"), FORM);
+                }
+                options.service = Some(value.to_owned());
+                continue;
+            }
             let demand = match value {
                 "required" => Demand::Required,
                 "auto" => Demand::AsServer,
@@ -115,6 +122,8 @@ mod tests {
         let Credentials::Password { user, domain, .. } = &at.options.credentials else { panic!() };
         assert_eq!((user.as_str(), domain.as_str()), ("anna", "LAB"));
         assert!(!format!("{at:?}").contains("hush"));
+        let at = address("smb://10.0.0.1/share?service=filer.lab.example", Credentials::Guest).unwrap();
+        assert_eq!((at.host.as_str(), at.options.service.as_deref()), ("10.0.0.1", Some("filer.lab.example")));
         let at = address("smb://filer/share", Credentials::Guest).unwrap();
         assert_eq!((at.port, at.dir.is_root()), (445, true));
         assert!(address("smb://filer", Credentials::Guest).unwrap().share.is_empty());
@@ -127,6 +136,7 @@ mod tests {
         assert_eq!(kind("smb:///share", password()), ErrorKind::Invalid);
         assert_eq!(kind("smb://filer/x?vers=1", password()), ErrorKind::Invalid);
         assert_eq!(kind("smb://filer/x?sign=maybe", password()), ErrorKind::Invalid);
+        assert_eq!(kind("smb://filer/x?service=cifs/filer", password()), ErrorKind::Invalid);
         assert_eq!(kind("smb://filer/x?encrypt=required", Credentials::Guest), ErrorKind::Invalid);
         assert_eq!(kind("smb://anna@filer/x", Credentials::Guest), ErrorKind::Unauthenticated);
         assert_eq!(kind("smb://filer/x/../y", password()), ErrorKind::NameRefused);

@@ -65,7 +65,10 @@ impl Client {
     }
 
     /// Moves the whole location elsewhere: a root of DFS that is served by another server.
-    pub fn moved(self, root: Base) -> Self {
+    pub fn moved(mut self, root: Base) -> Self {
+        if !root.host.eq_ignore_ascii_case(&self.root.host) {
+            self.options.service = None;
+        }
         Self { root, ..self }
     }
 
@@ -74,7 +77,12 @@ impl Client {
         let server = {
             let mut servers = locked(&self.servers);
             let key = (host.to_lowercase(), port);
-            let new = || Arc::new(Server::new(host.to_owned(), port, self.options.clone()));
+            let new = || {
+                let mut options = self.options.clone();
+                // What the location says of its own server holds for no other.
+                options.service = options.service.filter(|_| host.eq_ignore_ascii_case(&self.root.host));
+                Arc::new(Server::new(host.to_owned(), port, options))
+            };
             Arc::clone(servers.entry(key).or_insert_with(new))
         };
         server.session().await

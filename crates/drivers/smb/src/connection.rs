@@ -8,7 +8,7 @@
 use crate::{
     crypto::{Opener, Preauth},
     failure::Failure,
-    frame::{self, MOST_HANDSHAKE},
+    frame::{self, MOST_HANDSHAKE, Memory},
     inflight::{Sent, Shared, State},
     message::{charge, protected},
     wire::{header::Command, session, status::Status},
@@ -147,6 +147,10 @@ impl Connection {
         let replies = replies?;
         for reply in &replies {
             protected(envelope, reply)?;
+            if reply.status().ends_session() {
+                // The rest of the chain means nothing, and its signatures do not fit (Samba 4.17).
+                break;
+            }
         }
         Ok(replies)
     }
@@ -200,8 +204,9 @@ impl Connection {
 }
 
 async fn receive(mut reading: OwnedReadHalf, shared: Arc<Shared>) {
+    let mut memory = Memory::default();
     let why = loop {
-        match frame::read(&mut reading, shared.most.load(Ordering::Relaxed)).await {
+        match frame::read(&mut reading, shared.most.load(Ordering::Relaxed), &mut memory).await {
             Ok(raw) => {
                 shared.heard.fetch_add(1, Ordering::Relaxed);
                 if let Err(failure) = shared.deliver(raw) {

@@ -227,8 +227,12 @@ fn of_kerberos(cause: &kerberos::Error, op: &'static str) -> Error {
         Reason::Expired => refused.hint("the ticket has expired: run `kinit` again, or give a keytab"),
         Reason::ClockSkew => refused.hint("the clocks of this host and of the domain are too far apart"),
         Reason::UnknownService => refused
-            .hint("the domain knows no `cifs` service of this name: write the server's full name, not its address"),
+            .hint("the domain knows no `cifs` service of this name: write the server's full name, or say it with `?service=NAME`"),
         Reason::NoKdc => refused.with_retry(Retry::Backoff).hint("no domain controller answers: check krb5.conf"),
+        Reason::Account => refused.hint(
+            "the domain refuses the account: it is unknown, disabled or locked, its password must be changed, or the \
+             keytab is older than its password",
+        ),
         Reason::Refused | Reason::Other => refused,
     }
 }

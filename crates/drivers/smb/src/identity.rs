@@ -90,7 +90,7 @@ pub struct Identity {
     pub streams: bool,
     /// Files can have holes.
     pub sparse: bool,
-    /// Users have quotas.
+    /// The file system can have quotas of users.
     pub quotas: bool,
     /// Previous versions of the directory; `None` where the server does not tell.
     pub snapshots: Option<u32>,

@@ -6,10 +6,7 @@ use crate::{
     frame,
     message::{Envelope, Reply, Request},
     wire::{
-        cursor::Malformed,
-        header::{
-            FLAG_ASYNC, FLAG_DFS, FLAG_RELATED, FLAG_RESPONSE, FLAG_SIGNED, HEADER, Header, RequestHeader, UNASKED,
-        },
+        header::{FLAG_ASYNC, FLAG_DFS, FLAG_RELATED, FLAG_RESPONSE, FLAG_SIGNED, HEADER, RequestHeader, UNASKED},
         status::Status,
     },
 };
@@ -170,27 +167,8 @@ impl Shared {
                 self.opener.get().ok_or(Failure::Tampered("an encrypted message came before there were keys"))?;
             raw = opener.open(raw)?;
         }
-        frame::check_magic(&raw)?;
-        let mut headers = Vec::with_capacity(1);
-        let mut at = 0;
-        loop {
-            let header = Header::decode(&raw[at..])?;
-            // Signatures are made over a message whose own place for it is empty.
-            raw[at + 48..at + 64].fill(0);
-            let next = usize::try_from(header.next).unwrap_or(usize::MAX);
-            let end = if next == 0 { raw.len() } else { at.saturating_add(next) };
-            if next % 8 != 0 || (next != 0 && (next < HEADER || raw.len() - at < next + HEADER)) {
-                return Err(Failure::Malformed(Malformed("a chain of answers is broken")));
-            }
-            headers.push((header, at..end));
-            if next == 0 {
-                break;
-            }
-            at = end;
-        }
-        let raw = raw.freeze();
-        for (header, place) in headers {
-            self.hand_out(Reply { header, message: raw.slice(place), sealed });
+        for (header, message) in frame::messages(raw)? {
+            self.hand_out(Reply { header, message, sealed });
         }
         Ok(())
     }
@@ -213,7 +191,8 @@ impl Shared {
             } else {
                 state.waiting.remove(&header.message_id)
             };
-            state.owned = (state.owned + granted).saturating_sub(waiter.as_ref().map_or(0, |waiter| waiter.charge));
+            state.owned =
+                state.owned.saturating_add(granted).saturating_sub(waiter.as_ref().map_or(0, |waiter| waiter.charge));
             waiter
         };
         if granted > 0 {

@@ -4,7 +4,7 @@
 //! connection carries many requests at a time within the credits the server grants, and what a look
 //! at a file needs (open, ask, close) travels in one chain.
 //!
-//! `smb://[domain;]user@host[:port]/share/dir?sign=required&encrypt=required`. Links of DFS are followed: what
+//! `smb://[domain;]user@host[:port]/share/dir?sign=required&encrypt=required&service=host`. Links of DFS are followed: what
 //! they lead to appears under their path.
 
 mod address;
@@ -28,6 +28,7 @@ mod names;
 mod open;
 mod options;
 mod pool;
+mod quota;
 mod read;
 mod resume;
 mod rpc;
@@ -37,6 +38,10 @@ mod wire;
 
 pub use identity::Identity;
 pub use options::{Credentials, Demand, Secret, SmbOptions};
+pub use quota::{OwnQuota, Quotas};
 pub use rpc::{Share, ShareKind, shares};
 pub use store::SmbStore;
-pub use wire::negotiate::{Cipher, Dialect, Signing};
+pub use wire::{
+    negotiate::{Cipher, Dialect, Signing},
+    quota::UserQuota,
+};

@@ -108,7 +108,7 @@ pub(crate) async fn add_security(client: &Client, entry: &mut Entry) -> Result<(
 }
 
 /// A self-relative security descriptor has version 1 and says that it is self-relative ([MS-DTYP] 2.4.6).
-fn checked(descriptor: bytes::Bytes) -> Result<bytes::Bytes, Failure> {
+pub(crate) fn checked(descriptor: bytes::Bytes) -> Result<bytes::Bytes, Failure> {
     let whole = descriptor.len() >= 20 && descriptor[0] == 1 && descriptor[3] & 0x80 != 0;
     if whole { Ok(descriptor) } else { Err(Malformed("what should be a security descriptor is none").into()) }
 }

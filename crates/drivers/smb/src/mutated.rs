@@ -1,18 +1,17 @@
 //! Decoders against answers that were cut or changed: captured from Samba 4.17, mutated at random.
 //!
 //! No decoder may panic, and none may keep more than a small multiple of what came. `LONGSHORE_FUZZ_SECONDS` is how
-//! long each is tried (2 by default); the seed is printed with a failure.
+//! long each is tried (2 by default), `LONGSHORE_FUZZ_DECODER` the only one to try; the seed is printed with a failure,
+//! and with `--nocapture` how many answers each was given.
 
 use crate::{
     auth,
     crypto::{Opener, Sealer},
-    dfs, frame, rpc,
+    dfs, frame, look, rpc,
     wire::{
-        directory, file, fs,
-        header::Header,
-        ioctl,
+        directory, file, fs, ioctl,
         negotiate::{Cipher, Negotiated},
-        query, reparse, session,
+        query, quota, reparse, session,
     },
 };
 use bytes::Bytes;
@@ -47,10 +46,12 @@ type Decoder = fn(&Bytes) -> usize;
 
 const DECODERS: &[(&str, Decoder)] = &[
     ("frame", |raw| {
-        let sealed = frame::is_sealed(raw);
-        usize::from(frame::check_magic(raw).is_ok() || sealed) + usize::from(Header::decode(raw).is_ok())
+        let messages = frame::messages(raw[..].into()).unwrap_or_default();
+        usize::from(frame::is_sealed(raw)) + messages.iter().map(|(_, message)| message.len()).sum::<usize>()
     }),
-    ("negotiate", |raw| Negotiated::decode(raw).map_or(0, |answer| answer.token.len())),
+    ("negotiate", |raw| {
+        Negotiated::decode(raw).map_or(0, |answer| answer.token.len() + usize::from(answer.is_confirmed_by(raw)))
+    }),
     ("session", |raw| {
         let token = session::SetupAnswer::decode(raw).map_or(Vec::new(), |answer| answer.token);
         auth::decode_for_tests(&token) + auth::decode_for_tests(raw) + token.len()
@@ -74,6 +75,16 @@ const DECODERS: &[(&str, Decoder)] = &[
             kept += query::streams(raw).map_or(0, |streams| streams.iter().map(Bytes::len).sum());
             kept += fs::Volume::decode(raw).map_or(0, |volume| volume.label.len());
             kept += fs::FsAttributes::decode(raw).map_or(0, |known| known.name.len());
+            kept += look::checked(raw.clone()).map_or(0, |descriptor| descriptor.len());
+        }
+        kept
+    }),
+    ("quota", |raw| {
+        let output = query::output(raw).unwrap_or_default();
+        let mut kept = 0;
+        for raw in [&output, raw] {
+            kept += usize::from(quota::Control::decode(raw).is_ok());
+            kept += quota::users(raw).map_or(0, |users| users.iter().map(|user| user.sid.len()).sum());
         }
         kept
     }),
@@ -92,6 +103,11 @@ const DECODERS: &[(&str, Decoder)] = &[
         opener.open(raw[..].into()).map_or(0, |content| content.len())
     }),
 ];
+
+/// `FileFsControlInformation` with limits.
+fn fs_control() -> Vec<u8> {
+    [[0; 24].as_slice(), &[0xFF; 8], &5_u64.to_le_bytes(), &3_u32.to_le_bytes(), &[0; 4]].concat()
+}
 
 /// A sample that was cut, changed in some places, or both.
 fn mutant(chance: &mut fastrand::Rng, samples: &[Vec<u8>]) -> Vec<u8> {
@@ -116,14 +132,17 @@ fn mutant(chance: &mut fastrand::Rng, samples: &[Vec<u8>]) -> Vec<u8> {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "how much was tried")]
 fn no_changed_answer_panics_or_is_kept_beyond_its_size() {
     let seconds = std::env::var("LONGSHORE_FUZZ_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(2);
     let mut samples: Vec<Vec<u8>> = SAMPLES.iter().map(|raw| raw.to_vec()).collect();
     // What IOCTLs bring, as the decoders of their content see it.
     samples.extend(SAMPLES.iter().filter_map(|raw| Some(ioctl::output(&Bytes::from_static(raw)).ok()?.to_vec())));
+    samples.extend([quota::sample(), fs_control()]);
     let sealer = Sealer::new(Cipher::Aes128Gcm, &[1; 16], 7);
     samples.push(sealer.seal(SAMPLES[0], 0));
-    for (name, decode) in DECODERS {
+    let only = std::env::var("LONGSHORE_FUZZ_DECODER").ok();
+    for (name, decode) in DECODERS.iter().filter(|(name, _)| only.as_deref().is_none_or(|only| only == *name)) {
         let seed = fastrand::u64(..);
         let mut chance = fastrand::Rng::with_seed(seed);
         let until = Instant::now() + Duration::from_secs(seconds);
@@ -138,6 +157,7 @@ fn no_changed_answer_panics_or_is_kept_beyond_its_size() {
             }
         }
         assert!(tried > 0);
+        println!("{name}: {tried} answers in {seconds} s");
     }
 }
 

@@ -4,7 +4,7 @@ use std::{fmt, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
 use storage::{NoProbe, Probe};
 use zeroize::Zeroizing;
 
-/// How to connect. What the URI says (user, domain, `sign`, `encrypt`) wins over what stands here.
+/// How to connect. What the URI says (user, domain, `sign`, `encrypt`, `service`) wins over what stands here.
 #[derive(Clone, Debug)]
 pub struct SmbOptions {
     /// Who we are.
@@ -19,6 +19,9 @@ pub struct SmbOptions {
     pub signing: Demand,
     /// Whether every message is encrypted.
     pub encryption: Demand,
+    /// The host that a ticket must be for, where the location calls the server by an address or an alias that the
+    /// domain does not know. Servers that links of DFS lead to go by their own names.
+    pub service: Option<String>,
     /// Told of every request.
     pub probe: Arc<dyn Probe>,
 }
@@ -32,6 +35,7 @@ impl Default for SmbOptions {
             connections: const { NonZeroUsize::new(4).expect("4 is not 0") },
             signing: Demand::AsServer,
             encryption: Demand::AsServer,
+            service: None,
             probe: Arc::new(NoProbe),
         }
     }

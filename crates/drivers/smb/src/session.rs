@@ -249,7 +249,8 @@ async fn login(
     options: &SmbOptions,
     mut preauth: Preauth,
 ) -> Result<Session, Failure> {
-    let (mut exchange, mut token) = Exchange::begin(&options.credentials, host, &agreed.answer.token).await?;
+    let service = options.service.as_deref().unwrap_or(host);
+    let (mut exchange, mut token) = Exchange::begin(&options.credentials, service, &agreed.answer.token).await?;
     let mut id = 0;
     for _ in 0..MOST_ROUNDS {
         let body = session::setup(offer.security_mode, CAP_DFS, &token);

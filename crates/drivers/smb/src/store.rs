@@ -8,8 +8,8 @@ use crate::{
     connection::Request,
     dfs,
     failure::Failure,
-    identity, list, look, names,
-    open::{self},
+    identity, list, look, names, open,
+    quota::{self, Quotas},
     read,
     rpc::shares,
     session::Session,
@@ -97,6 +97,15 @@ impl SmbStore {
     pub fn identify(&self) -> &Identity {
         &self.identity
     }
+
+    /// The quotas of users on the volume; nothing where there are none, or the server does not tell us. A few
+    /// requests, and one more for some 600 users.
+    ///
+    /// Errors: as a `stat` of the root.
+    pub async fn quotas(&self) -> Result<Option<Quotas>> {
+        let told = self.client.at(&[], |place| async move { quota::of(&place).await }).await;
+        told.map_err(|failure| failure.at("ask for quotas", &RelPath::ROOT))
+    }
 }
 
 fn who(credentials: &Credentials) -> String {
@@ -178,7 +187,8 @@ impl Source for SmbStore {
         let size = size.map_err(|failure| failure.at("ask for the size of", &RelPath::ROOT))?;
         Ok(Some(Usage {
             capacity: size.total,
-            used: size.total.saturating_sub(size.free),
+            // Where our quota bounds what we may write, the total is the quota too.
+            used: size.total.saturating_sub(size.free.min(size.available)),
             available: size.available,
             files: None,
         }))

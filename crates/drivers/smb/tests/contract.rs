@@ -52,6 +52,7 @@ fn main() -> ExitCode {
     let single = SmbOptions { connections: NonZeroUsize::MIN, ..options.clone() };
     let signed = SmbOptions { signing: Demand::Required, ..options.clone() };
     let sealed = SmbOptions { encryption: Demand::Required, ..options.clone() };
+    let ticket = SmbOptions { credentials: common::ticket(), ..options.clone() };
     let guest = SmbOptions { credentials: Credentials::Guest, ..options.clone() };
     let suite = Suite::default()
         .with("smb", make("smb", plain.clone()))
@@ -61,7 +62,11 @@ fn main() -> ExitCode {
         .with("smb-share-sealed", make("smb-share-sealed", Manner { share: Some("enc"), ..plain.clone() }))
         .with("smb-guest", make("smb-guest", Manner { share: Some("guest"), options: guest, ..plain.clone() }))
         .with("smb-2.1", make("smb-2.1", Manner { variable: "LONGSHORE_TEST_SMB_21", ..plain.clone() }))
-        .with("smb-3.0", make("smb-3.0", Manner { variable: "LONGSHORE_TEST_SMB_30", ..plain }));
+        .with("smb-3.0", make("smb-3.0", Manner { variable: "LONGSHORE_TEST_SMB_30", ..plain.clone() }))
+        .with(
+            "smb-kerberos",
+            make("smb-kerberos", Manner { options: ticket, variable: "LONGSHORE_TEST_SMB_AD", ..plain }),
+        );
     let done = suite.run(&Arguments::from_args());
     if let Some(dir) = dir {
         let made = std::path::Path::new(&dir).join(work);

@@ -238,7 +238,8 @@ impl<S: Source + ?Sized> Source for Windowed<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::MemoryStore;
+    use crate::{MemoryStore, Node, Target as _};
+    use model::Metadata;
     use proptest::prelude::*;
     use std::sync::Mutex;
 
@@ -340,5 +341,22 @@ mod tests {
         assert_eq!((said[0], said.last().copied().unwrap()), (Some(at(0, 9, 0)), None));
         store.usage().await.unwrap();
         assert_eq!(began.elapsed().as_secs(), 2 * 3600);
+    }
+    #[tokio::test(start_paused = true)]
+    async fn each_page_of_a_listing_waits_for_the_window() {
+        let store = MemoryStore::tree().with_page(1);
+        for dir in ["a", "b"] {
+            store.make(&dir.into(), Node::Dir, &Metadata::default()).await.unwrap();
+        }
+        let began = tokio::time::Instant::now();
+        let clock = Arc::new(Told { began: Some(began), ..Told::default() });
+        // 08:00 on the wall at first: closed for two hours, then open for one.
+        let store = Windowed::new(Arc::new(store), "10:00-11:00".parse().unwrap(), clock as Arc<dyn WallClock>);
+        let mut pages = store.list(&RelPath::ROOT, ListSpec::default());
+        assert_eq!(pages.next().await.unwrap().unwrap().entries.len(), 1);
+        assert_eq!(began.elapsed().as_secs(), 2 * 3600);
+        tokio::time::sleep(Duration::from_secs(2 * 3600)).await;
+        assert_eq!(pages.next().await.unwrap().unwrap().entries.len(), 1);
+        assert_eq!(began.elapsed().as_secs(), 26 * 3600, "the next morning");
     }
 }

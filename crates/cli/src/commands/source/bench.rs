@@ -21,7 +21,7 @@ use std::{
 };
 use storage::{
     ErrorKind, ReadSpec, Source,
-    checksum::{combine_crc64nvme, crc64nvme},
+    checksum::Crc64Nvme,
     collect_body,
     walk::{WalkEvent, WalkSpec, walk},
 };
@@ -126,12 +126,16 @@ async fn reads(source: &Arc<dyn Source>, path: &RelPath, in_flight: u32, typed: 
                 if u64::try_from(got).ok() != Some(len) {
                     return Err(storage::Error::new(ErrorKind::Corrupt, "read").at(path).because("the piece is short"));
                 }
-                Ok((crc64nvme(&body), len))
+                Ok(body)
             }
         }))
         .buffered(window)
-        .try_fold(0, |whole, (part, len)| std::future::ready(Ok(combine_crc64nvme(whole, part, len))))
-        .await?;
+        .try_fold(Crc64Nvme::default(), |mut whole, body| {
+            body.iter().for_each(|piece| whole.update(piece));
+            std::future::ready(Ok(whole))
+        })
+        .await?
+        .value();
         times.push(began.elapsed());
         if digest.is_some_and(|digest| digest != found) {
             return Err(Failure::from(

@@ -3,7 +3,8 @@
 //! `tests/data` holds a small image that a NameNode 3.4.3 wrote (`images/Fill.java` made its tree), with the answers
 //! of `oiv -p Delimited -delimiter '\x01' -sp -ec` and `oiv -p XML`, both in UTC; the same tree after a restart,
 //! written with each codec that needs no native library; and an image of Hadoop 2.10.2, whose string table has the
-//! older form. Other images: set
+//! older form. `small-zstandard` is `small-default` with its sections packed anew by the zstd tool (`images/zstandard`):
+//! Hadoop packs so only with a native library. Other images: set
 //! `LONGSHORE_TEST_FSIMAGE` to a directory of them, each `NAME` with `NAME.tsv` and, if there, `NAME.xml`.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)] // all of it is tests
 
@@ -157,7 +158,7 @@ async fn the_small_image_reads_as_hadoop_reads_it() {
 
 #[tokio::test]
 async fn every_codec_reads_the_same() {
-    for codec in ["default", "gzip", "bzip2", "lz4", "snappy"] {
+    for codec in ["default", "gzip", "bzip2", "lz4", "snappy", "zstandard"] {
         let image = data(&format!("small-{codec}.fsimage"));
         assert_eq!(compare(&image, &unpacked("small-restarted.delimited.gz"), None).await, 840, "{codec}");
     }

@@ -226,6 +226,12 @@ where
     Ok(sender)
 }
 
+/// The `Date` of a response, in seconds since 1970.
+pub(super) fn date_of(headers: &HeaderMap) -> Option<i64> {
+    let text = headers.get(header::DATE)?.to_str().ok()?;
+    Some(jiff::fmt::rfc2822::parse(text).ok()?.timestamp().as_second())
+}
+
 /// Trusts what the host trusts.
 fn connector() -> Result<TlsConnector, Failure> {
     let mut roots = rustls::RootCertStore::empty();

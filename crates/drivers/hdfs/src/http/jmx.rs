@@ -50,6 +50,7 @@ pub(crate) fn fill_cluster(facts: &mut ClusterFacts, system: &Bean, info: Option
     facts.snapshots = system.number("Snapshots");
     facts.encryption_zones = system.number("NumEncryptionZones");
     facts.erasure_coded_groups = system.number("TotalECBlockGroups");
+    facts.replicated_blocks = system.number("TotalReplicatedBlocks");
     let policies = system.text("tag.EnabledEcPolicies").unwrap_or_default();
     facts.erasure_coding_policies =
         policies.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();

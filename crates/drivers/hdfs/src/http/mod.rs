@@ -5,16 +5,20 @@ mod endpoint;
 mod image;
 mod jmx;
 mod webhdfs;
+mod zones;
 
 pub use endpoint::HttpEndpoint;
 pub use image::fetch_fsimage;
 
 use crate::{
-    ClusterFacts, DirectoryPolicies, HdfsOptions, NameNodeFacts, SnapshottableDir, address::Address, failure::Failure,
+    ClusterFacts, DirectoryPolicies, HdfsOptions, NameNodeFacts, SnapshottableDir,
+    address::Address,
+    failure::{CLOCKS_HINT, Failure, gss_hint},
 };
 use client::{Answer, HttpClient};
 use futures::future::join_all;
 use jmx::Bean;
+use kerberos::Reason;
 use model::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::{
@@ -188,6 +192,30 @@ impl Web {
         webhdfs::xattrs(&answer.body).ok_or_else(|| senseless("extended attributes"))
     }
 
+    /// Why NameNodes do not take our ticket, or the KDC gives none for their pages: over RPC they keep to themselves
+    /// what their GSSAPI says. And what to do.
+    pub async fn why_refused(&self) -> Option<(String, &'static str)> {
+        for client in &self.clients {
+            match client.get("JMX", "/jmx?qry=none").await {
+                Err(Failure::Status(403, words)) => {
+                    let Some((_, why)) = words.split_once("GSSException: ") else { continue };
+                    return Some((format!("the NameNode does not take the ticket: {why}"), gss_hint(why)));
+                }
+                Err(Failure::Kerberos(error)) if error.reason() == Reason::ClockSkew => {
+                    return Some((error.to_string(), CLOCKS_HINT));
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// What a file gets that is made without a word about it.
+    pub async fn defaults(&self) -> Result<(u64, u64), Failure> {
+        let answer = self.webhdfs("/", "op=GETSERVERDEFAULTS").await?;
+        webhdfs::defaults(&answer.body).ok_or_else(|| senseless("defaults"))
+    }
+
     pub async fn policies(&self, absolute: &str) -> Result<DirectoryPolicies, Failure> {
         let (storage, coding, status) = tokio::try_join!(
             self.webhdfs(absolute, "op=GETSTORAGEPOLICY"),
@@ -205,8 +233,7 @@ fn senseless(what: &str) -> Failure {
 /// A bean, and the server's time in seconds since 1970.
 async fn bean(client: &HttpClient, name: &'static str) -> Result<(Bean, Option<i64>), Failure> {
     let answer = client.get("JMX", &format!("/jmx?qry={name}")).await?;
-    let date = answer.headers.get(::http::header::DATE).and_then(|value| value.to_str().ok());
-    let date = date.and_then(|text| Some(jiff::fmt::rfc2822::parse(text).ok()?.timestamp().as_second()));
+    let date = client::date_of(&answer.headers);
     let bean = Bean::parse(&answer.body, name).ok_or_else(|| Failure::Http(format!("it has no bean {name}")))?;
     Ok((bean, date))
 }
@@ -215,15 +242,16 @@ async fn bean(client: &HttpClient, name: &'static str) -> Result<(Bean, Option<i
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::env;
 
     /// Answers of a real NameNode, shortened.
-    const ANSWERS: [&str; 6] = [
+    const ANSWERS: [&str; 8] = [
         r#"{"beans":[{"name":"Hadoop:service=NameNode,name=FSNamesystem","tag.EnabledEcPolicies":"RS-6-3-1024k","tag.HAState":"active","CapacityTotal":541104250880,"CapacityUsed":50542,"TransactionsSinceLastCheckpoint":8,"LastCheckpointTime":1795364951580,"CapacityUsedGB":0.0,"NumFilesUnderConstruction":3}]}"#,
         r#"{"SnapshottableDirectoryList":[{"dirStatus":{"pathSuffix":"bar"},"parentFullPath":"/","snapshotNumber":2,"snapshotQuota":65536}]}"#,
         r#"{"XAttrs":[{"name":"user.a","value":"0sAAEC"},{"name":"user.b","value":null}]}"#,
         r#"{"LocatedBlocks":{"fileLength":1371,"isLastBlockComplete":true,"isUnderConstruction":false,"locatedBlocks":[]}}"#,
         r#"{"FsStatus":{"used":50542,"remaining":77382893568,"capacity":541104250880}}"#,
+        r#"{"DirectoryListing":{"partialListing":{"FileStatuses":{"FileStatus":[{"pathSuffix":"a","type":"DIRECTORY"},{"encBit":true,"pathSuffix":"c","type":"DIRECTORY"}]}},"remainingEntries":2}}"#,
+        r#"{"FsServerDefaults":{"blockSize":134217728,"replication":2,"keyProviderUri":""}}"#,
         r#"{"RemoteException":{"exception":"FileNotFoundException","javaClassName":"java.io.FileNotFoundException","message":"File does not exist: /a/nope"}}"#,
     ];
 
@@ -235,6 +263,7 @@ mod tests {
         }
         let _told = (webhdfs::exception(body), webhdfs::under_construction(body), webhdfs::usage(body));
         let _told = (webhdfs::snapshottable(body), webhdfs::xattrs(body), webhdfs::policies(body, body, body));
+        let _told = (zones::page(body), webhdfs::defaults(body));
     }
 
     proptest! {
@@ -250,38 +279,9 @@ mod tests {
         }
     }
 
-    /// For `LONGSHORE_FUZZ_SECONDS` seconds (1 by default), over whole answers: flips, cuts and splices.
     #[test]
     fn mutated_answers_do_no_harm() {
-        let seconds = env::var("LONGSHORE_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
-        let until = Instant::now() + Duration::from_secs(seconds);
-        let mut state = 0x9E37_79B9_7F4A_7C15_u64;
-        let mut random = |below: usize| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            usize::try_from(state >> 11).unwrap() % below.max(1)
-        };
-        let mut rounds = 0_u64;
-        while Instant::now() < until {
-            let mut body = ANSWERS[random(ANSWERS.len())].as_bytes().to_vec();
-            for _ in 0..=random(4) {
-                let at = random(body.len());
-                match random(4) {
-                    0 if !body.is_empty() => body[at] = u8::try_from(random(256)).unwrap(),
-                    1 => body.truncate(at),
-                    2 => {
-                        let other = ANSWERS[random(ANSWERS.len())].as_bytes();
-                        let from = random(other.len());
-                        body.splice(at..at, other[from..].iter().copied());
-                    }
-                    _ => body.splice(at..at, *b"99999999999999999999").for_each(drop),
-                }
-            }
-            all(&body);
-            rounds += 1;
-        }
-        assert!(rounds > 100, "{rounds} rounds");
+        crate::mutations::try_all("HTTP", &ANSWERS, all);
     }
 
     #[test]

@@ -58,6 +58,13 @@ pub(crate) fn policies(storage: &[u8], coding: &[u8], status: &[u8]) -> Option<D
     })
 }
 
+/// GETSERVERDEFAULTS: bytes of a block, and replicas.
+pub(crate) fn defaults(body: &[u8]) -> Option<(u64, u64)> {
+    let value: Value = serde_json::from_slice(body).ok()?;
+    let defaults = value.get("FsServerDefaults")?;
+    Some((defaults.get("blockSize")?.as_u64()?, defaults.get("replication")?.as_u64()?))
+}
+
 /// GETXATTRS with `encoding=BASE64`: values begin with `0s`.
 pub(crate) fn xattrs(body: &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
     let value: Value = serde_json::from_slice(body).ok()?;

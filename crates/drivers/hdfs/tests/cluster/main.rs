@@ -12,6 +12,8 @@ mod kerberos;
 mod reading;
 mod refusals;
 mod rig;
+mod wide;
+mod zones;
 
 use libtest_mimic::{Arguments, Completion, Trial};
 use std::{env, process::ExitCode, sync::RwLock};
@@ -28,16 +30,26 @@ struct Case {
 const PLAIN: &str = "LONGSHORE_TEST_HDFS";
 const HA: &str = "LONGSHORE_TEST_HDFS_HA";
 const KERBEROS: &str = "LONGSHORE_TEST_HDFS_KRB";
-/// Set to run what takes minutes, too.
+/// How often it is to be done with each number of reads, such as 100; it takes minutes.
 const LONG: &str = "LONGSHORE_TEST_HDFS_LONG";
+
+/// How many entries one directory gets, such as 1000000; it takes minutes.
+const MILLION: &str = "LONGSHORE_TEST_HDFS_MILLION";
+
+/// The location that a process of its own opens; see [`kerberos::child`].
+const CHILD: &str = "LONGSHORE_TEST_HDFS_CHILD";
 
 static ALONE: RwLock<()> = RwLock::new(());
 
 fn main() -> ExitCode {
+    if let Ok(location) = env::var(CHILD) {
+        kerberos::child(&location);
+        return ExitCode::SUCCESS;
+    }
     let together = |name, needs, run| Case { name, needs, alone: false, run };
     let alone = |name, needs, run| Case { name, needs, alone: true, run };
     let cases = [
-        together("a wide directory is listed in pages that resume", PLAIN, reading::wide as fn()),
+        together("a wide directory is listed in pages that resume", PLAIN, wide::wide as fn()),
         together("a deep tree with closed rooms is walked, and the count agrees", PLAIN, reading::deep_and_closed),
         together(
             "a file that is open for writing is refused, however much of it shows",
@@ -48,6 +60,7 @@ fn main() -> ExitCode {
         together("large files are read whole, in ranges, and many at once", PLAIN, reading::large),
         together("the cluster describes itself", PLAIN, facts::cluster),
         together("snapshots, quotas, policies, zones, ACLs and attributes are told", PLAIN, facts::directories),
+        together("files in encryption zones are refused, and the zones are named", PLAIN, zones::refused),
         together("an image is fetched and its age is said", PLAIN, facts::image),
         together("what is no NameNode is said to be none", PLAIN, refusals::not_a_name_node),
         together("what cannot be reached is said to be so", PLAIN, refusals::unreachable),
@@ -55,12 +68,15 @@ fn main() -> ExitCode {
         alone("a read survives a DataNode that is killed", PLAIN, faults::data_node_dies),
         alone("a frozen NameNode and frozen DataNodes are a timeout in time", PLAIN, faults::frozen),
         alone("a frozen DataNode is passed over", PLAIN, faults::one_frozen),
-        alone("large reads have the right digest, 100 times", LONG, reading::many_times),
+        alone("a million entries in one directory are walked in the memory of a thousand", MILLION, wide::million),
+        alone("8, 32 and 64 large reads at once have the right digest, again and again", LONG, reading::many_times),
         alone("a walk and a read survive the crash of the active NameNode", HA, failover::crash_during_both),
         alone("without an active NameNode it is said so", HA, failover::standby_only),
         alone("a frozen active NameNode does not hold us for ever", HA, failover::frozen_active),
         together("a keytab opens the door, and its absence closes it", KERBEROS, kerberos::keytab),
         together("a ticket cache opens the door, until it has expired", KERBEROS, kerberos::cache),
+        together("protection of data is kept to, or refused with a reason", KERBEROS, kerberos::protections),
+        together("clocks that are apart are said to be so", KERBEROS, kerberos::skew),
         together("pages behind Kerberos are read, the image by those who may", KERBEROS, kerberos::pages),
     ];
     let trials = cases.into_iter().map(|case| {

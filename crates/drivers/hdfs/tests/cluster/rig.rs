@@ -51,7 +51,21 @@ pub fn patient(store: &Arc<HdfsStore>) -> Arc<dyn Source> {
 #[derive(Default)]
 pub struct Walked {
     pub entries: BTreeMap<RelPath, Entry>,
+    /// Paths that came more than once, which the map hides.
+    pub repeated: Vec<RelPath>,
+    /// Directories that were listed from their beginning again.
+    pub restarted: Vec<RelPath>,
     pub unreadable: Vec<(RelPath, Error)>,
+}
+
+impl Walked {
+    /// Everything of `whole` was found, each entry once.
+    pub fn is_exactly(&self, whole: &Self) {
+        assert!(self.unreadable.is_empty(), "{:?}", self.unreadable);
+        assert!(self.repeated.is_empty(), "{} came again: {:?}", self.repeated.len(), self.repeated.first());
+        assert!(self.restarted.is_empty(), "{:?}", self.restarted);
+        assert!(self.entries.keys().eq(whole.entries.keys()), "{} of {}", self.entries.len(), whole.entries.len());
+    }
 }
 
 pub async fn walked(source: Arc<dyn Source>, root: RelPath) -> Walked {
@@ -65,12 +79,15 @@ pub async fn walked_with(source: Arc<dyn Source>, root: RelPath, mut meanwhile: 
         match event {
             WalkEvent::Page { entries, .. } => {
                 for entry in entries {
-                    found.entries.insert(entry.path.clone(), entry);
+                    if let Some(before) = found.entries.insert(entry.path.clone(), entry) {
+                        found.repeated.push(before.path);
+                    }
                 }
                 meanwhile(found.entries.len());
             }
             WalkEvent::Unreadable { dir, error } => found.unreadable.push((dir, error)),
-            WalkEvent::Done { .. } | WalkEvent::Skipped { .. } | WalkEvent::Restarted { .. } => {}
+            WalkEvent::Restarted { dir } => found.restarted.push(dir),
+            WalkEvent::Done { .. } | WalkEvent::Skipped { .. } => {}
         }
     }
     found
@@ -150,4 +167,14 @@ pub fn cpu() -> f64 {
     let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
     // The kernel counts in hundredths here, whatever its own clock does (USER_HZ).
     fields[11..13].iter().map(|ticks| ticks.parse::<f64>().unwrap()).sum::<f64>() / 100.0
+}
+/// Peak of the resident memory of this process in KiB, since it started or since [`reset_peak`].
+pub fn peak_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.split_whitespace().next().unwrap().parse().unwrap()
+}
+/// The peak counts from what is resident now (proc(5), `clear_refs`).
+pub fn reset_peak() {
+    std::fs::write("/proc/self/clear_refs", "5").unwrap();
 }

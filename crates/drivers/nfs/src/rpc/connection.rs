@@ -31,6 +31,8 @@ type Answer = Result<Bytes, RpcError>;
 pub(super) struct Connection {
     call_timeout: Duration,
     record_max: usize,
+    /// Not in TLS.
+    plain: bool,
     in_flight: usize,
     turns: Semaphore,
     state: Mutex<State>,
@@ -39,7 +41,7 @@ pub(super) struct Connection {
     /// The connection is to end.
     ended: Notify,
     since: Instant,
-    /// When bytes last came, microseconds after `since`.
+    /// When bytes last came, microseconds after `since`; 0 before any came.
     heard: AtomicU64,
 }
 
@@ -66,6 +68,7 @@ impl Connection {
         Self {
             call_timeout: options.call_timeout,
             record_max: options.record_max,
+            plain: options.tls.is_none(),
             in_flight,
             turns: Semaphore::new(in_flight),
             state: Mutex::new(state),
@@ -147,9 +150,20 @@ impl Connection {
         }
     }
 
+    /// The end of a connection, with what it most likely means when nothing ever came.
+    fn without_a_word(&self, end: RpcError) -> RpcError {
+        match end {
+            RpcError::Closed(why) if self.plain && self.heard.load(Ordering::Relaxed) == 0 => {
+                let text = format!("{why}, without a word; where a TLS tunnel listens at this port, add `?tls=direct`");
+                RpcError::Closed(Arc::new(std::io::Error::new(why.kind(), text)))
+            }
+            end => end,
+        }
+    }
+
     fn heard(&self) {
         let now = u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.heard.store(now, Ordering::Relaxed);
+        self.heard.store(now.max(1), Ordering::Relaxed);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -163,7 +177,7 @@ impl Connection {
         loop {
             let record = match records.next(|| self.heard()).await {
                 Ok(record) => record,
-                Err(end) => return end,
+                Err(end) => return self.without_a_word(end),
             };
             match incoming(&record) {
                 Ok(Incoming::Reply(xid)) => {

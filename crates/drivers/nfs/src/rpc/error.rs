@@ -1,5 +1,6 @@
 //! Why a call has no results.
 
+use super::TlsError;
 use std::{fmt, io, sync::Arc, time::Duration};
 
 /// Why a call has no results. Cheap to clone: when a connection ends, every call in flight gets the same.
@@ -7,6 +8,8 @@ use std::{fmt, io, sync::Arc, time::Duration};
 pub(crate) enum RpcError {
     /// No connection could be made.
     Connect(Arc<io::Error>),
+    /// No connection in TLS could be made, or only one.
+    Tls(TlsError),
     /// The connection ended, before the call was sent or before it was answered.
     Closed(Arc<io::Error>),
     /// No answer within this time.
@@ -47,6 +50,7 @@ impl fmt::Display for RpcError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Connect(cause) => cause.fmt(f),
+            Self::Tls(error) => error.fmt(f),
             Self::Closed(cause) => write!(f, "the connection ended: {cause}"),
             Self::Timeout(limit) => write!(f, "no answer within {limit:?}"),
             Self::Auth(stat) => match auth_name(*stat) {

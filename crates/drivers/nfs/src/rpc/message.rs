@@ -11,10 +11,21 @@ const RPC_VERSION: u32 = 2;
 /// Flavours of `opaque_auth` (RFC 5531, section 8.2).
 const AUTH_NONE: u32 = 0;
 const AUTH_SYS: u32 = 1;
+/// A question for TLS and no credential (RFC 9289, section 4.1).
+const AUTH_TLS: u32 = 7;
+/// The verifier of a server that says yes to it.
+const STARTTLS: &[u8] = b"STARTTLS";
 /// Longest body of an `opaque_auth`.
 const AUTH_MAX: usize = 400;
 /// "Last fragment" in a record mark (RFC 5531, section 11).
 pub(super) const LAST: u32 = 1 << 31;
+
+/// A program that is called, and in which version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Program {
+    pub number: u32,
+    pub version: u32,
+}
 
 /// Who we are in every call, as the wire has it.
 #[derive(Clone, PartialEq, Eq)]
@@ -90,6 +101,32 @@ impl Call<'_> {
     }
 }
 
+/// The record that asks for TLS before `program` is called: its procedure NULL with AUTH_TLS.
+pub(super) fn probe(program: Program, xid: u32) -> Vec<u8> {
+    let mut flavor = Writer::default();
+    flavor.u32(AUTH_TLS).u32(0);
+    let credential = Credential(flavor.into_bytes());
+    let Program { number, version } = program;
+    let call = Call { program: number, version, procedure: 0, credential: &credential, body: &[] };
+    let mut out = Vec::new();
+    call.write(xid, &mut out);
+    out
+}
+
+/// What the record `answer` to [`probe`] says: TLS may begin, or why not.
+pub(super) fn tls_is_offered(answer: &Bytes, xid: u32) -> Result<Result<(), String>, RpcError> {
+    if !matches!(incoming(answer)?, Incoming::Reply(number) if number == xid) {
+        return Err(RpcError::Malformed("it answers another call"));
+    }
+    let mut verifier = Reader(answer.get(12..).unwrap_or_default());
+    Ok(match results(answer) {
+        Err(RpcError::Malformed(why)) => return Err(RpcError::Malformed(why)),
+        Err(refusal) => Err(refusal.to_string()),
+        Ok(_) if verifier.u32()? == AUTH_NONE && verifier.opaque(AUTH_MAX)? == STARTTLS => Ok(()),
+        Ok(_) => Err("the call succeeded, without a word of TLS".to_owned()),
+    })
+}
+
 /// What a record from the server is.
 pub(super) enum Incoming {
     /// It calls us.
@@ -157,6 +194,53 @@ mod tests {
         assert_eq!((body.u32(), body.opaque(255)), (Ok(9), Ok(&b"host"[..])));
         assert_eq!((body.u32(), body.u32(), body.u32()), (Ok(1), Ok(2), Ok(16)));
         assert_eq!(body.0.len(), 64);
+    }
+
+    #[test]
+    fn heads_of_replies() {
+        use crate::mutations::{mutilated, pester};
+        let accepted = [&reply_to(5).into_bytes()[..], b"results"].concat();
+        let head = |raw: Vec<u8>| {
+            incoming(&raw)?;
+            results(&raw.into()).map(|results| results.len())
+        };
+        // What follows a head is not the head's to judge.
+        pester("head of a reply", &accepted[..24], head);
+        mutilated("head of a reply with results", &accepted, |raw| head(raw).unwrap_or(0));
+        let denied = [5, 1, 1, 0, 2, 2_u32].map(u32::to_be_bytes).concat();
+        mutilated("head of a refusal", &denied, |raw| head(raw).unwrap_or(0));
+    }
+
+    #[test]
+    fn answer_to_the_question_for_tls() {
+        let mut out = Writer::default();
+        out.u32(5).u32(1).u32(0).u32(0).opaque(STARTTLS).u32(0);
+        crate::mutations::pester("STARTTLS", &out.into_bytes(), |raw| {
+            tls_is_offered(&raw.into(), 5).map(|told| told.map_or_else(|refusal| refusal.len(), |()| 0))
+        });
+    }
+
+    #[test]
+    fn only_the_word_starttls_in_the_verifier_starts_tls() {
+        let told = |words: &[u32], verifier: &[u8]| {
+            let mut out = Writer::default();
+            for word in words {
+                out.u32(*word);
+            }
+            if !verifier.is_empty() {
+                out.u32(0).opaque(verifier).u32(0);
+            }
+            tls_is_offered(&out.into_bytes(), 5)
+        };
+        assert_eq!(told(&[5, 1, 0], STARTTLS).unwrap(), Ok(()));
+        assert!(told(&[5, 1, 0], b"STARTTL").unwrap().is_err());
+        assert!(told(&[5, 1, 0, 0, 0, 0], b"").unwrap().unwrap_err().contains("without a word of TLS"));
+        assert!(told(&[5, 1, 1, 1, 2], b"").unwrap().unwrap_err().contains("AUTH_REJECTEDCRED"));
+        assert!(matches!(told(&[6, 1, 0], STARTTLS), Err(RpcError::Malformed(_))));
+        assert!(matches!(told(&[5, 0, 0], STARTTLS), Err(RpcError::Malformed(_))));
+        let asked = probe(Program { number: 100_003, version: 3 }, 9);
+        let words = [9, 0, 2, 100_003, 3, 0, 7, 0, 0, 0_u32].map(u32::to_be_bytes).concat();
+        assert_eq!(asked, [&[0x80, 0, 0, 40][..], &words].concat());
     }
 
     #[test]

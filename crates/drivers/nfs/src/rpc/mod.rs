@@ -1,7 +1,8 @@
 //! ONC RPC version 2 (RFC 5531) over one TCP connection, with many calls in flight.
 //!
 //! ```ignore
-//! let rpc = Rpc::connect(&Address::new("filer", 2049), &RpcOptions::default()).await?;
+//! let nfs = Program { number: 100_003, version: 3 };
+//! let rpc = Rpc::connect(&Address::new("filer", 2049), nfs, &RpcOptions::default()).await?;
 //! let who = Credential::sys(&AuthSys { uid, gid, ..AuthSys::default() });
 //! let results: Bytes = rpc.call(100_003, 3, 0, &who, Bytes::new()).await?;
 //! ```
@@ -27,14 +28,13 @@ mod record;
 mod socket;
 mod tls;
 
+pub(crate) use self::tls::{Tls, TlsError};
 pub(crate) use error::RpcError;
-pub(crate) use message::{AuthSys, Credential, reply_to};
-pub(crate) use tls::client_config;
+pub(crate) use message::{AuthSys, Credential, Program, reply_to};
 
 use crate::PrivilegedPort;
 use bytes::Bytes;
 use connection::Connection;
-use rustls::ClientConfig;
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -90,10 +90,8 @@ pub(crate) struct RpcOptions {
     pub record_max: usize,
     /// Most calls under way.
     pub in_flight: usize,
-    /// TLS around the whole stream, from its first byte.
-    pub tls: Option<Arc<ClientConfig>>,
-    /// Name that the server's certificate must be for; the host of the address when absent.
-    pub tls_name: Option<String>,
+    /// TLS around the whole stream.
+    pub tls: Option<Tls>,
     /// Answers what the server calls.
     pub callback: Option<Callback>,
 }
@@ -107,7 +105,6 @@ impl Default for RpcOptions {
             record_max: RECORD_MAX,
             in_flight: IN_FLIGHT,
             tls: None,
-            tls_name: None,
             callback: None,
         }
     }
@@ -145,9 +142,9 @@ impl fmt::Debug for Rpc {
 }
 
 impl Rpc {
-    /// Connects to the first address of the host that answers. Errors: `Connect`.
-    pub async fn connect(address: &Address, options: &RpcOptions) -> Result<Self, RpcError> {
-        let (stream, peer) = socket::open(address, options).await?;
+    /// Connects to the first address of the host that answers, to call `program`. Errors: `Connect`, `Tls`.
+    pub async fn connect(address: &Address, program: Program, options: &RpcOptions) -> Result<Self, RpcError> {
+        let (stream, peer) = socket::open(address, program, options).await?;
         let connection = Arc::new(Connection::new(options));
         let task = tokio::spawn(connection::run(connection.clone(), stream, options.callback.clone()));
         Ok(Self(Arc::new(Open { connection, peer, _task: AbortOnDropHandle::new(task) })))
@@ -184,3 +181,5 @@ impl Rpc {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tls_tests;

@@ -1,6 +1,6 @@
 //! Records from the stream (RFC 5531, section 11): fragments joined, lengths checked before they are believed.
 
-use super::{RpcError, message::LAST};
+use super::{RpcError, TlsError, message::LAST};
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use std::{io, sync::Arc};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
@@ -10,6 +10,10 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 const BUFFER: usize = 32 << 10;
 /// Most fragments of a record: no server needs them, so nobody is kept busy with empty ones.
 const FRAGMENTS: u32 = 64 << 10;
+
+/// How a record of TLS begins that holds an alert or a handshake, of each version's number: as a mark it would stand
+/// before 352 MB that are not the last, so nothing is mistaken for it.
+const TLS_RECORDS: [u32; 8] = [0x15_0300, 0x15_0301, 0x15_0302, 0x15_0303, 0x16_0300, 0x16_0301, 0x16_0302, 0x16_0303];
 
 /// Reads records from a stream.
 pub(super) struct Records<R> {
@@ -31,6 +35,9 @@ impl<R: AsyncRead + Unpin> Records<R> {
         for _ in 0..FRAGMENTS {
             let mark = self.mark(&heard).await?;
             let len = usize::try_from(mark & !LAST).unwrap_or(usize::MAX);
+            if record.is_empty() && TLS_RECORDS.contains(&(mark >> 8)) {
+                return Err(TlsError::Spoken.into());
+            }
             if len > self.most - record.len() {
                 let len = record.len() as u64 + u64::from(mark & !LAST);
                 return Err(RpcError::TooLong { len, most: self.most });
@@ -42,6 +49,11 @@ impl<R: AsyncRead + Unpin> Records<R> {
             }
         }
         Err(RpcError::Malformed("a record of too many fragments"))
+    }
+
+    /// Did more arrive than was asked for so far?
+    pub fn holds_more(&self) -> bool {
+        !self.ahead.is_empty()
     }
 
     async fn mark(&mut self, heard: &impl Fn()) -> Result<u32, RpcError> {
@@ -115,6 +127,24 @@ mod tests {
         (all, end)
     }
 
+    /// Never more than came, and nothing before its length was checked: records of at most 64 KiB here.
+    #[test]
+    fn marks_and_fragments() {
+        use futures::FutureExt as _;
+        let sent = b"\0\0\0\x03abc\0\0\0\0\x80\0\0\x02de\x80\0\0\x01f\x80\0\0\0\x80\0\0\x08longlast";
+        crate::mutations::mutilated("record marks", sent, |raw| {
+            let mut records = Records::new(&raw[..], 64 << 10);
+            let mut total = 0;
+            // Nothing waits: all of it is there.
+            while let Ok(record) = records.next(|| ()).now_or_never().expect("a slice is read at once") {
+                assert!(record.len() <= 64 << 10);
+                total += record.len();
+            }
+            assert!(total <= raw.len());
+            total
+        });
+    }
+
     #[tokio::test]
     async fn fragments_arrive_as_one_record() {
         let sent = b"\0\0\0\x03abc\0\0\0\0\x80\0\0\x02de\x80\0\0\x01f\x80\0\0\0";
@@ -147,6 +177,14 @@ mod tests {
         for sent in [&b"\xff\xff\xff\xff"[..], b"\x80\x40\x00\x01", b"\0\x20\0\0"] {
             let sent = [sent, &vec![0; 2 << 20], b"\x80\x20\0\x01"].concat();
             assert!(matches!(received(&sent, 1 << 20).await.1, RpcError::TooLong { .. }));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_in_tls_is_told_from_a_record() {
+        for sent in [&b"\x15\x03\x01\0\x02\x02\x46"[..], b"\x15\x03\x03\0\x02\x02\x28", b"\x16\x03\x03\0\x7a"] {
+            let (all, end) = received(sent, 64).await;
+            assert!(all.is_empty() && matches!(end, RpcError::Tls(TlsError::Spoken)), "{end:?}");
         }
     }
 

@@ -1,8 +1,7 @@
 //! A stream to one of the addresses of a host, from a port that servers trust, with TLS where asked for.
 
-use super::{Address, RpcError, RpcOptions};
+use super::{Address, Program, RpcError, RpcOptions};
 use crate::PrivilegedPort;
-use rustls_pki_types::ServerName;
 use std::{
     io::{Error, ErrorKind, Result},
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -10,9 +9,10 @@ use std::{
         Arc,
         atomic::{AtomicU16, Ordering},
     },
+    time::Instant,
 };
 use tokio::net::{TcpSocket, TcpStream};
-use tokio_rustls::{TlsConnector, client::TlsStream};
+use tokio_rustls::client::TlsStream;
 
 /// Ports that Linux itself uses for NFS by default (`sunrpc.min_resvport`, `sunrpc.max_resvport`).
 const RESERVED: std::ops::RangeInclusive<u16> = 665..=1023;
@@ -23,10 +23,11 @@ pub(super) enum Stream {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// Connects to the first address of the host that answers. The error is that of the last one, with the address
-/// that was tried.
+/// Connects to the first address of the host that answers, to call `program`. The error is that of the last one, with
+/// the address that was tried.
 pub(super) async fn open(
     address: &Address,
+    program: Program,
     options: &RpcOptions,
 ) -> std::result::Result<(Stream, SocketAddr), RpcError> {
     let failed = |error| RpcError::Connect(Arc::new(error));
@@ -35,28 +36,31 @@ pub(super) async fn open(
     let resolved = resolved
         .unwrap_or_else(|_| Err(Error::new(ErrorKind::TimedOut, "the name server does not answer")))
         .map_err(|e| failed(Error::new(e.kind(), format!("cannot resolve `{}`: {e}", address.host))))?;
-    let mut last = Error::other(format!("`{}` has no address", address.host));
+    let mut last = failed(Error::other(format!("`{}` has no address", address.host)));
     for at in resolved {
-        let opening = tokio::time::timeout(options.connect_timeout, open_at(at, &address.host, options));
-        let opened = opening.await.unwrap_or_else(|_| {
-            Err(Error::new(ErrorKind::TimedOut, format!("no connection within {:?}", options.connect_timeout)))
-        });
-        match opened {
+        match open_at(at, program, options).await {
             Ok(stream) => return Ok((stream, at)),
-            Err(error) => last = Error::new(error.kind(), format!("{at}: {error}")),
+            Err(RpcError::Connect(error)) => last = failed(Error::new(error.kind(), format!("{at}: {error}"))),
+            Err(error) => last = error,
         }
     }
-    Err(failed(last))
+    Err(last)
 }
 
-async fn open_at(to: SocketAddr, host: &str, options: &RpcOptions) -> Result<Stream> {
-    let stream = connect(to, options.privileged_port).await?;
-    // Without it, a call waits for the acknowledgement of the one before: 40 ms.
-    stream.set_nodelay(true)?;
-    let Some(config) = &options.tls else { return Ok(Stream::Plain(stream)) };
-    let name = options.tls_name.as_deref().unwrap_or(host).to_owned();
-    let name = ServerName::try_from(name).map_err(|e| Error::new(ErrorKind::InvalidInput, e))?;
-    let stream = TlsConnector::from(config.clone()).connect(name, stream).await?;
+async fn open_at(to: SocketAddr, program: Program, options: &RpcOptions) -> std::result::Result<Stream, RpcError> {
+    let (limit, since) = (options.connect_timeout, Instant::now());
+    let connecting = tokio::time::timeout(limit, async {
+        let stream = connect(to, options.privileged_port).await?;
+        // Without it, a call waits for the acknowledgement of the one before: 40 ms.
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    });
+    let stream = connecting
+        .await
+        .unwrap_or_else(|_| Err(Error::new(ErrorKind::TimedOut, format!("no connection within {limit:?}"))))
+        .map_err(|error| RpcError::Connect(Arc::new(error)))?;
+    let Some(tls) = &options.tls else { return Ok(Stream::Plain(stream)) };
+    let stream = tls.secure(stream, program, limit.saturating_sub(since.elapsed())).await?;
     Ok(Stream::Tls(Box::new(stream)))
 }
 

@@ -1,18 +1,19 @@
 use super::*;
 use crate::xdr::{Reader, Writer};
 use futures::future::join_all;
-use std::{path::Path, sync::Mutex};
+use std::sync::Mutex;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
     task::JoinHandle,
 };
 
-const LAST: u32 = 1 << 31;
+pub(super) const LAST: u32 = 1 << 31;
+pub(super) const SEVEN: Program = Program { number: 7, version: 8 };
 
 /// A server of one connection that `serve` plays; it ends when dropped.
-struct Server {
-    at: Address,
+pub(super) struct Server {
+    pub at: Address,
     task: JoinHandle<()>,
 }
 
@@ -22,7 +23,7 @@ impl Drop for Server {
     }
 }
 
-async fn server<F: Future<Output = ()> + Send + 'static>(
+pub(super) async fn server<F: Future<Output = ()> + Send + 'static>(
     serve: impl FnOnce(TcpStream) -> F + Send + 'static,
 ) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -48,7 +49,7 @@ async fn next_call(stream: &mut (impl AsyncRead + Unpin)) -> Option<(u32, Vec<u8
     Some((xid, head.0.to_vec()))
 }
 
-fn accepted(xid: u32, results: &[u8]) -> Vec<u8> {
+pub(super) fn accepted(xid: u32, results: &[u8]) -> Vec<u8> {
     let record = [&reply_to(xid).into_bytes()[..], results].concat();
     [&(LAST | u32::try_from(record.len()).unwrap()).to_be_bytes()[..], &record].concat()
 }
@@ -57,13 +58,13 @@ fn options() -> RpcOptions {
     RpcOptions { call_timeout: Duration::from_millis(300), ..RpcOptions::default() }
 }
 
-async fn ask(rpc: &Rpc, body: impl Into<Bytes>) -> Result<Bytes, RpcError> {
+pub(super) async fn ask(rpc: &Rpc, body: impl Into<Bytes>) -> Result<Bytes, RpcError> {
     let who = Credential::sys(&AuthSys::default());
     rpc.call(7, 8, 9, &who, body.into()).await
 }
 
 /// Answers every call with its own body.
-async fn echo(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+pub(super) async fn echo(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
     while let Some((xid, body)) = next_call(&mut stream).await {
         stream.write_all(&accepted(xid, &body)).await.unwrap();
     }
@@ -81,7 +82,7 @@ async fn calls_in_flight_are_answered_in_any_order() {
         echo(stream).await;
     })
     .await;
-    let rpc = Rpc::connect(&server.at, &options()).await.unwrap();
+    let rpc = Rpc::connect(&server.at, SEVEN, &options()).await.unwrap();
     let asked = join_all((0..64_u32).map(|n| ask(&rpc, n.to_be_bytes().to_vec()))).await;
     for (n, answer) in (0..64_u32).zip(asked) {
         assert_eq!(answer.unwrap(), n.to_be_bytes()[..]);
@@ -111,7 +112,7 @@ async fn no_more_calls_are_sent_than_may_be_in_flight() {
         }
     })
     .await;
-    let rpc = Rpc::connect(&server.at, &RpcOptions { in_flight: 5, ..options() }).await.unwrap();
+    let rpc = Rpc::connect(&server.at, SEVEN, &RpcOptions { in_flight: 5, ..options() }).await.unwrap();
     let asked = join_all((0..12).map(|_| ask(&rpc, Bytes::new()))).await;
     assert!(asked.iter().all(Result::is_ok));
     assert_eq!(*seen.lock().unwrap(), 5);
@@ -129,7 +130,7 @@ async fn a_reply_that_nobody_waits_for_is_ignored() {
         echo(stream).await;
     })
     .await;
-    let rpc = Rpc::connect(&server.at, &options()).await.unwrap();
+    let rpc = Rpc::connect(&server.at, SEVEN, &options()).await.unwrap();
     assert_eq!(ask(&rpc, Bytes::new()).await.unwrap(), b"good"[..]);
     assert_eq!(ask(&rpc, &b"next"[..]).await.unwrap(), b"next"[..]);
 }
@@ -146,7 +147,7 @@ async fn a_slow_call_fails_alone_while_the_server_is_heard() {
         echo(stream).await;
     })
     .await;
-    let rpc = Rpc::connect(&server.at, &options()).await.unwrap();
+    let rpc = Rpc::connect(&server.at, SEVEN, &options()).await.unwrap();
     let slow = ask(&rpc, &b"slow"[..]);
     let fast = async {
         for _ in 0..7 {
@@ -168,7 +169,7 @@ async fn a_silent_server_is_given_up_and_all_calls_with_it() {
         drop(stream);
     })
     .await;
-    let rpc = Rpc::connect(&server.at, &options()).await.unwrap();
+    let rpc = Rpc::connect(&server.at, SEVEN, &options()).await.unwrap();
     let later = async {
         tokio::time::sleep(Duration::from_millis(100)).await;
         ask(&rpc, Bytes::new()).await
@@ -191,7 +192,7 @@ async fn a_large_answer_that_trickles_keeps_the_connection() {
         echo(stream).await;
     })
     .await;
-    let rpc = Rpc::connect(&server.at, &options()).await.unwrap();
+    let rpc = Rpc::connect(&server.at, SEVEN, &options()).await.unwrap();
     assert!(matches!(ask(&rpc, Bytes::new()).await, Err(RpcError::Timeout(_))));
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(ask(&rpc, &b"on"[..]).await.unwrap(), b"on"[..]);
@@ -207,7 +208,7 @@ async fn the_end_of_the_connection_fails_every_call_at_once() {
             stream.write_all(cut).await.unwrap();
         })
         .await;
-        let rpc = Rpc::connect(&server.at, &RpcOptions::default()).await.unwrap();
+        let rpc = Rpc::connect(&server.at, SEVEN, &RpcOptions::default()).await.unwrap();
         let asked = join_all((0..3).map(|_| ask(&rpc, Bytes::new()))).await;
         assert!(asked.iter().all(|answer| matches!(answer, Err(RpcError::Closed(_)))), "{asked:?}");
         assert!(rpc.is_closed() && matches!(ask(&rpc, Bytes::new()).await, Err(RpcError::Closed(_))));
@@ -225,7 +226,7 @@ async fn a_record_that_is_too_long_or_nonsense_ends_the_connection() {
             tokio::time::sleep(Duration::from_mins(1)).await;
         })
         .await;
-        let rpc = Rpc::connect(&server.at, &options()).await.unwrap();
+        let rpc = Rpc::connect(&server.at, SEVEN, &options()).await.unwrap();
         match ask(&rpc, Bytes::new()).await {
             Err(RpcError::TooLong { .. }) => assert!(too_long),
             Err(RpcError::Malformed(_)) => assert!(!too_long),
@@ -234,7 +235,7 @@ async fn a_record_that_is_too_long_or_nonsense_ends_the_connection() {
         assert!(rpc.is_closed());
     }
     let server = server(echo).await;
-    let rpc = Rpc::connect(&server.at, &RpcOptions { record_max: 1000, ..options() }).await.unwrap();
+    let rpc = Rpc::connect(&server.at, SEVEN, &RpcOptions { record_max: 1000, ..options() }).await.unwrap();
     assert!(matches!(ask(&rpc, vec![0; 1000]).await, Err(RpcError::TooLong { .. })));
     assert!(ask(&rpc, vec![0; 900]).await.is_ok());
 }
@@ -259,7 +260,7 @@ async fn what_the_server_calls_is_answered_or_ignored() {
         .await;
         let callback: Callback = Arc::new(|call| Some(reply_to(Reader(&call).u32().unwrap()).into_bytes()));
         let options = RpcOptions { callback: answers.then_some(callback), ..options() };
-        let rpc = Rpc::connect(&server.at, &options).await.unwrap();
+        let rpc = Rpc::connect(&server.at, SEVEN, &options).await.unwrap();
         tokio::time::sleep(Duration::from_millis(50)).await;
         assert_eq!(ask(&rpc, &b"on"[..]).await.unwrap(), b"on"[..]);
     }
@@ -274,7 +275,7 @@ async fn a_callback_that_panics_ends_the_connection_and_nothing_else() {
     })
     .await;
     let callback: Callback = Arc::new(|_| panic!("on purpose"));
-    let rpc = Rpc::connect(&server.at, &RpcOptions { callback: Some(callback), ..options() }).await.unwrap();
+    let rpc = Rpc::connect(&server.at, SEVEN, &RpcOptions { callback: Some(callback), ..options() }).await.unwrap();
     assert!(matches!(ask(&rpc, Bytes::new()).await, Err(RpcError::Closed(_))));
 }
 
@@ -286,7 +287,7 @@ async fn the_connection_ends_with_the_last_that_holds_it() {
         told.send(()).unwrap();
     })
     .await;
-    let rpc = Rpc::connect(&server.at, &options()).await.unwrap();
+    let rpc = Rpc::connect(&server.at, SEVEN, &options()).await.unwrap();
     let other = rpc.clone();
     drop(rpc);
     assert!(ask(&other, Bytes::new()).await.is_ok());
@@ -303,7 +304,7 @@ async fn a_dropped_call_is_forgotten() {
         echo(stream).await;
     })
     .await;
-    let rpc = Rpc::connect(&server.at, &options()).await.unwrap();
+    let rpc = Rpc::connect(&server.at, SEVEN, &options()).await.unwrap();
     tokio::time::timeout(Duration::from_millis(20), ask(&rpc, Bytes::new())).await.unwrap_err();
     assert_eq!(rpc.under_way(), 0);
     assert_eq!(ask(&rpc, Bytes::new()).await.unwrap(), b"good"[..]);
@@ -314,11 +315,11 @@ async fn a_port_where_nothing_listens_is_told_with_its_address() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = Address::new("localhost", listener.local_addr().unwrap().port());
     drop(listener);
-    let Err(RpcError::Connect(why)) = Rpc::connect(&at, &options()).await else { panic!("it connected") };
+    let Err(RpcError::Connect(why)) = Rpc::connect(&at, SEVEN, &options()).await else { panic!("it connected") };
     assert_eq!(why.kind(), std::io::ErrorKind::ConnectionRefused);
     assert!(why.to_string().contains(&at.port.to_string()), "{why}");
     let at = Address::new("no-such-host.invalid", 9);
-    let Err(RpcError::Connect(why)) = Rpc::connect(&at, &options()).await else { panic!("it connected") };
+    let Err(RpcError::Connect(why)) = Rpc::connect(&at, SEVEN, &options()).await else { panic!("it connected") };
     assert!(why.to_string().contains("no-such-host.invalid"), "{why}");
 }
 
@@ -328,54 +329,7 @@ async fn an_ipv6_literal_is_an_address() {
     let at: Address = listener.local_addr().unwrap().into();
     assert!(at.to_string().starts_with("[::1]:"));
     let task = tokio::spawn(async move { echo(listener.accept().await.unwrap().0).await });
-    let rpc = Rpc::connect(&at, &options()).await.unwrap();
+    let rpc = Rpc::connect(&at, SEVEN, &options()).await.unwrap();
     assert_eq!(ask(&rpc, &b"six"[..]).await.unwrap(), b"six"[..]);
     task.abort();
-}
-
-#[tokio::test]
-async fn a_stream_in_tls_is_trusted_by_its_certificate() {
-    let made = rcgen::generate_simple_self_signed(["filer.test".to_owned()]).unwrap();
-    let dir = tempfile::tempdir().unwrap();
-    let bundle = dir.path().join("ca.pem");
-    std::fs::write(&bundle, made.cert.pem()).unwrap();
-    let key = rustls_pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
-        .unwrap();
-    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
-    for (name, bundles, trusted) in [
-        ("filer.test", vec![bundle.clone()], true),
-        ("other.test", vec![bundle.clone()], false),
-        ("filer.test", vec![], false),
-    ] {
-        let acceptor = acceptor.clone();
-        let server = server(|stream| async move {
-            if let Ok(stream) = acceptor.accept(stream).await {
-                echo(stream).await;
-            }
-        })
-        .await;
-        let Ok(tls) = client_config(&bundles) else {
-            assert!(!trusted);
-            continue;
-        };
-        let options = RpcOptions { tls: Some(tls), tls_name: Some(name.to_owned()), ..RpcOptions::default() };
-        match Rpc::connect(&server.at, &options).await {
-            Ok(rpc) => {
-                assert!(trusted, "{name} {bundles:?}");
-                let large = vec![9; 2 << 20];
-                let asked = join_all((0..4).map(|_| ask(&rpc, large.clone()))).await;
-                assert!(asked.into_iter().all(|answer| answer.unwrap() == large));
-            }
-            Err(error) => assert!(!trusted && matches!(error, RpcError::Connect(_)), "{error:?}"),
-        }
-    }
-    assert!(client_config(&[dir.path().join("missing.pem")]).unwrap_err().contains("missing.pem"));
-    std::fs::write(&bundle, "nothing").unwrap();
-    assert!(client_config(&[Path::new(&bundle).to_owned()]).unwrap_err().contains("no certificate"));
 }

@@ -232,13 +232,23 @@ fn acl(from: &mut Reader<'_>) -> Decoded<Bytes> {
     Ok(Bytes::copy_from_slice(&all[..all.len() - from.0.len()]))
 }
 
+/// Places of a file system that are kept: they are for people. Every server of a place is told with the place's path,
+/// so that a short answer could else take memory without end.
+const PLACES: usize = 16;
+/// Longest path of a place, and longest name of a server, bytes.
+const PATH_MAX: usize = 4096;
+const SERVER_MAX: usize = 1024;
+
 fn locations(from: &mut Reader<'_>) -> Decoded<Locations> {
     path(from)?;
     let mut found = Vec::new();
     for _ in 0..from.count(8)? {
         let mut servers = Vec::new();
         for _ in 0..from.count(4)? {
-            servers.push(String::from_utf8_lossy(from.opaque(1024)?).into_owned());
+            let server = from.opaque(SERVER_MAX)?;
+            if found.len() + servers.len() < PLACES {
+                servers.push(String::from_utf8_lossy(server).into_owned());
+            }
         }
         let path = path(from)?;
         found.extend(servers.into_iter().map(|server| format!("{server}:{path}")));
@@ -248,10 +258,15 @@ fn locations(from: &mut Reader<'_>) -> Decoded<Locations> {
 
 /// A `pathname4`: its components, as text for people.
 fn path(from: &mut Reader<'_>) -> Decoded<String> {
-    let mut text = String::new();
+    let (mut text, mut len) = (String::new(), 0);
     for _ in 0..from.count(4)? {
+        let name = from.opaque(PATH_MAX)?;
+        len += 1 + name.len();
+        if len > PATH_MAX {
+            return Err(Malformed("a path that is longer than any"));
+        }
         text.push('/');
-        text.push_str(&model::RelPath::from(from.opaque(usize::MAX)?).to_string());
+        text.push_str(&model::RelPath::from(name).to_string());
     }
     Ok(if text.is_empty() { "/".to_owned() } else { text })
 }

@@ -7,9 +7,10 @@ use super::{
     failure::Failure,
     session::{OPERATIONS_LEAST, Party, Session},
 };
+use crate::handles::lock;
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Mutex, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -178,9 +179,4 @@ async fn renew(client: Weak<Client>, pause: Duration) {
             tracing::debug!(server = %client.party.server, %failure, "the lease was not renewed");
         }
     }
-}
-
-/// Nothing under these locks can leave what they guard half done.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -85,13 +85,6 @@ pub(crate) fn stamp(attributes: &Attributes) -> Stamp {
     }
 }
 
-/// Is the content that these stamps describe the same? The volume's number is left out: some servers number
-/// their file systems anew when they restart.
-pub(crate) fn same_content(a: &Stamp, b: &Stamp) -> bool {
-    let inode = |stamp: &Stamp| stamp.file_id.map(|id| id.inode);
-    a.size == b.size && a.mtime == b.mtime && a.change == b.change && inode(a) == inode(b)
-}
-
 /// One number for the two of an `fsid4`. Servers put device numbers there, or the halves of a UUID.
 pub(crate) fn volume((major, minor): (u64, u64)) -> u64 {
     major ^ minor.rotate_left(32)

@@ -4,13 +4,13 @@ use super::{
     attributes::Locations,
     status::{self, Status},
 };
-use crate::{rpc::RpcError, xdr::Malformed};
+use crate::{again::Outdated, rpc::RpcError, xdr::Malformed};
 use model::RelPath;
 use std::{fmt, io, time::Duration};
 use storage::{Error, ErrorKind, Reach, Retry};
 
 const AUTH_HINT: &str = "the server does not take AUTH_SYS from here: it may want Kerberos (`sec=krb5`), which is not spoken for \
-                         NFSv4, or a connection from a port below 1024 (run as root)";
+                         NFSv4, or a connection from a port below 1024 (run as root), or TLS (`?tls`)";
 
 /// Why there is no answer, or what it says. Cheap to clone: everybody who waited for one session gets the same.
 #[derive(Clone, Debug)]
@@ -59,10 +59,21 @@ impl From<RpcError> for Failure {
     }
 }
 
-impl Failure {
-    /// Does the server no longer know the file handle?
-    pub fn is_stale(&self) -> bool {
+impl Outdated for Failure {
+    fn is_stale(&self) -> bool {
         matches!(self, Self::Status(status) if status.is_stale())
+    }
+
+    fn is_missing(&self) -> bool {
+        matches!(self, Self::Status(Status::NOENT))
+    }
+}
+
+impl Failure {
+    /// The answer to a request about a handle and no name below it. That nothing is there then means that the handle
+    /// is of something that was removed, and that the server still has open.
+    pub fn of_handle(self) -> Self {
+        if self.is_missing() { Self::Status(Status::STALE) } else { self }
     }
 
     /// Was it there a moment ago, and is gone?
@@ -111,6 +122,7 @@ impl Failure {
 fn of_rpc(error: &RpcError, op: &'static str) -> Error {
     match error {
         RpcError::Connect(cause) => of_connect(cause, op),
+        RpcError::Tls(error) => error.error(op),
         RpcError::Closed(_) => Error::new(ErrorKind::Disconnected, op),
         RpcError::Timeout(_) => Error::new(ErrorKind::Timeout, op),
         RpcError::Auth(_) => Error::new(ErrorKind::Unauthenticated, op).hint(AUTH_HINT),

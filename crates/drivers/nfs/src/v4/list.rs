@@ -6,93 +6,52 @@ use super::{
     entry,
     failure::Failure,
     status::Status,
-    tree::{Shared, Tree, check_names, lookup, readlink},
+    tree::{Shared, Tree, lookup, readlink},
+};
+use crate::{
+    again::surely,
+    pages::{Listing, OP, Place, pages},
 };
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _, stream, stream::BoxStream};
 use model::{Entry, Facets, Kind, RelPath, Stamp};
-use storage::{Cursor, Error, ErrorKind, ListSpec, Page, Result};
-
-const OP: &str = "list";
+use storage::{Error, ErrorKind, ListSpec, Page, Result};
 
 /// Targets of links, and entries that the page left out, asked for together.
 const TOGETHER: usize = 16;
 
 /// Pages of `dir`.
 pub(crate) fn list(tree: Shared, dir: &RelPath, spec: &ListSpec) -> BoxStream<'static, Result<Page>> {
-    let start = Listing::start(tree, dir, spec).map(Some);
-    stream::unfold(start, |state| async move {
-        match state {
-            Ok(None) => None,
-            Err(refused) => Some((Err(refused), Ok(None))),
-            Ok(Some(mut listing)) => match listing.page().await {
-                Ok(page) => {
-                    let more = page.next.is_some().then_some(listing);
-                    Some((Ok(page), Ok(more)))
-                }
-                Err(error) => Some((Err(error), Ok(None))),
-            },
-        }
-    })
-    .boxed()
+    let place = Place::start(dir, spec, HANDLE_MAX);
+    pages(place.map(|place| Pages { tree, dir: dir.clone(), want: spec.want, place }))
 }
 
-struct Listing {
+struct Pages {
     tree: Shared,
     dir: RelPath,
     want: Facets,
     place: Place,
 }
 
-/// Where in a directory the next page starts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Place {
-    cookie: u64,
-    verifier: [u8; 8],
-    /// Handle of the directory; looked up when empty.
-    dir: Bytes,
-}
-
-impl Listing {
-    fn start(tree: Shared, dir: &RelPath, spec: &ListSpec) -> Result<Self> {
-        check_names(dir, OP)?;
-        if spec.recursive {
-            return Err(Error::new(ErrorKind::Unsupported, OP).at(dir).because("NFS lists one directory at a time"));
-        }
-        let place = match &spec.from {
-            None => Place { cookie: 0, verifier: [0; 8], dir: Bytes::new() },
-            Some(cursor) => Place::from_cursor(cursor).ok_or_else(|| {
-                Error::new(ErrorKind::Changed, OP).at(dir).because("the cursor is not one of this driver")
-            })?,
-        };
-        Ok(Self { tree, dir: dir.clone(), want: spec.want, place })
-    }
-
+impl Listing for Pages {
     async fn page(&mut self) -> Result<Page> {
-        let raw = match self.raw_page().await {
-            Err(failure) if failure.is_stale() => {
+        let (tree, dir, before) = (self.tree.clone(), self.dir.clone(), self.place.dir.clone());
+        let mut again = false;
+        let raw = surely!(&*tree, &dir, {
+            if std::mem::replace(&mut again, true) {
                 // The server restarted, or the directory is another by now: the path decides.
                 self.place.dir = Bytes::new();
-                match self.tree.recover(&self.dir).await {
-                    Ok(()) => self.raw_page().await,
-                    Err(failure) => Err(failure),
-                }
             }
-            answer => answer,
-        };
+            self.raw_page().await
+        });
         let raw = match raw {
             Ok(raw) => raw,
-            Err(failure) => return Err(self.tree.error(failure, OP, &self.dir).await),
+            Err(failure) => return Err(tree.error(failure, OP, &dir).await),
         };
-        let broken = |why: &'static str| Error::new(ErrorKind::Unexpected, OP).at(&self.dir).because(why);
-        let next = match raw.names.last() {
-            _ if raw.end => None,
-            None => return Err(broken("the server sent a page without entries that is not the last")),
-            Some(last) if last.cookie == self.place.cookie => {
-                return Err(broken("the server sends the same page again and again"));
-            }
-            Some(last) => Some(Place { cookie: last.cookie, verifier: raw.verifier, dir: self.place.dir.clone() }),
-        };
+        self.place.still_in(&before, &dir)?;
+        let broken = |why: &'static str| Error::new(ErrorKind::Unexpected, OP).at(&dir).because(why);
+        let last = raw.names.last().map(|name| name.cookie);
+        let next = self.place.behind(last, raw.verifier, raw.end).map_err(broken)?;
         if raw.names.iter().any(|entry| entry.name.is_empty() || entry.name.iter().any(|b| matches!(b, 0 | b'/'))) {
             return Err(broken("the server sent a name that is empty or holds a slash or NUL"));
         }
@@ -102,7 +61,9 @@ impl Listing {
         }
         Ok(Page { entries, next: next.map(|place| place.cursor()) })
     }
+}
 
+impl Pages {
     async fn raw_page(&mut self) -> Result<DirectoryPage, Failure> {
         if self.place.dir.is_empty() {
             self.place.dir = self.tree.directory(&self.dir).await?;
@@ -112,7 +73,7 @@ impl Listing {
         let ask = Compound::new("READDIR").put(dir).readdir(*cookie, *verifier, self.tree.dir_size, asked);
         let mut reply = self.tree.client.call(&ask).await?;
         reply.done(op::PUTFH)?;
-        reply.directory()
+        reply.directory().map_err(Failure::of_handle)
     }
 
     /// Entries with everything that the page left out: attributes and handles by LOOKUP, targets of links by
@@ -198,35 +159,4 @@ async fn with_target(tree: &Tree, mut entry: Entry) -> Result<Entry, Failure> {
         *target = readlink(&tree.client, handle).await?;
     }
     Ok(entry)
-}
-
-impl Place {
-    /// Cookie, verifier, handle.
-    fn cursor(&self) -> Cursor {
-        let mut raw = Vec::with_capacity(16 + self.dir.len());
-        raw.extend_from_slice(&self.cookie.to_be_bytes());
-        raw.extend_from_slice(&self.verifier);
-        raw.extend_from_slice(&self.dir);
-        Cursor(raw.into())
-    }
-
-    fn from_cursor(cursor: &Cursor) -> Option<Self> {
-        let (cookie, rest) = cursor.0.split_first_chunk::<8>()?;
-        let (verifier, dir) = rest.split_first_chunk::<8>()?;
-        let fits = dir.len() <= HANDLE_MAX;
-        fits.then(|| Self { cookie: u64::from_be_bytes(*cookie), verifier: *verifier, dir: cursor.0.slice_ref(dir) })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cursor_holds_the_place_in_a_directory() {
-        let place = Place { cookie: u64::MAX - 1, verifier: *b"verifier", dir: Bytes::from_static(b"handle") };
-        assert_eq!(Place::from_cursor(&place.cursor()), Some(place));
-        assert_eq!(Place::from_cursor(&Cursor(Bytes::from_static(b"short"))), None);
-        assert_eq!(Place::from_cursor(&Cursor(Bytes::from(vec![0; 16 + 129]))), None);
-    }
 }

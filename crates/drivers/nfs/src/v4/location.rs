@@ -3,19 +3,18 @@
 use super::session::Party;
 use crate::{
     NfsOptions,
+    address::{self, Version},
     manner::Manner,
-    rpc::{Address, AuthSys, Credential},
+    names::check_names,
+    rpc::Address,
 };
 use bytes::Bytes;
 use model::{Location, RelPath};
 use std::time::{SystemTime, UNIX_EPOCH};
-use storage::{Error, ErrorKind, Result};
+use storage::Result;
 
 /// Where NFSv4 is served, without a portmapper (RFC 8881, section 2.9.3).
 const PORT: u16 = 2049;
-/// Most further groups that AUTH_SYS carries (RFC 5531, appendix A: `gids<16>`).
-const MAX_AUX_GIDS: usize = 16;
-const FORM: &str = "write `nfs://host[:port]/dir?version=4.1`, with `&port=`, `&uid=`, `&gid=` where needed";
 
 /// Where to connect, as whom, and which directory to open there.
 #[derive(Debug)]
@@ -28,54 +27,18 @@ pub(super) struct Place {
 
 impl Place {
     pub fn new(location: &Location, options: &NfsOptions) -> Result<Self> {
-        let invalid =
-            |why: String, hint: &str| Error::new(ErrorKind::Invalid, "use the location").because(why).hint(hint);
-        if location.scheme() != "nfs" {
-            return Err(invalid(format!("`{}` is not the scheme of NFS", location.scheme()), FORM));
-        }
-        if location.host().is_empty() {
-            return Err(invalid("it names no host".to_owned(), FORM));
-        }
-        let mut port = location.port();
-        let (mut uid, mut gid) = (options.uid, options.gid);
-        for (key, value) in location.params() {
-            let number = value.parse::<u32>().ok();
-            let as_port = number.and_then(|n| u16::try_from(n).ok()).filter(|p| *p > 0);
-            let understood = match key {
-                "port" | "nfsport" => as_port.map(|p| port = Some(p)),
-                "uid" => number.map(|id| uid = id),
-                "gid" => number.map(|id| gid = id),
-                "version" if matches!(value, "4" | "4.1") => Some(()),
-                "version" => {
-                    return Err(Error::new(ErrorKind::Unsupported, "use the location")
-                        .because(format!("NFS version {value} is asked for"))
-                        .hint("write `version=4.1` or `version=3`"));
-                }
-                // NFSv4 has no MOUNT; the same URI serves for NFSv3, where it matters.
-                "mountport" => as_port.map(|_| ()),
-                _ => return Err(invalid(format!("the parameter `{key}` means nothing for NFSv4"), FORM)),
-            };
-            if understood.is_none() {
-                return Err(invalid(format!("`{value}` is not a value for `{key}`"), FORM));
-            }
-        }
-        if options.aux_gids.len() > MAX_AUX_GIDS {
-            let why = format!("{} further groups are given", options.aux_gids.len());
-            let hint = "AUTH_SYS carries at most 16 further groups: leave out those that the share does not need";
-            return Err(invalid(why, hint));
-        }
+        let address = address::Address::new(location, options, Version::Four)?;
         let path = path(location);
-        super::tree::check_names(&path, "use the location")?;
-        let who = AuthSys { stamp: 0, machine: "longshore".into(), uid, gid, aux_gids: options.aux_gids.clone() };
+        check_names(&path, "use the location")?;
         let (owner, verifier) = name_ourselves();
         let party = Party {
-            server: Address::new(location.host(), port.unwrap_or(PORT)),
-            manner: Manner::new(options, location.host())?,
-            credential: Credential::sys(&who),
+            server: Address::new(location.host(), address.port.unwrap_or(PORT)),
+            manner: Manner::new(options, &address)?,
+            credential: address.credential(),
             owner,
             verifier,
         };
-        Ok(Self { party, path, uid, gid })
+        Ok(Self { party, path, uid: address.uid, gid: address.gid })
     }
 }
 
@@ -96,6 +59,7 @@ fn name_ourselves() -> (Bytes, [u8; 8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use storage::ErrorKind;
 
     fn place(uri: &str) -> Result<Place> {
         Place::new(&uri.parse().unwrap(), &NfsOptions { uid: 1, gid: 2, ..NfsOptions::default() })

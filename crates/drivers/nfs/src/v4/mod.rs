@@ -15,7 +15,6 @@ mod client;
 mod compound;
 mod entry;
 mod failure;
-mod handles;
 mod identity;
 mod list;
 mod location;

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     manner::Manner,
-    rpc::{Address, Credential, Rpc, RpcError},
+    rpc::{Address, Credential, Program, Rpc, RpcError},
     xdr::{Decoded, Malformed, Reader, Writer},
 };
 use bytes::Bytes;
@@ -22,6 +22,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+const NFS: Program = Program { number: PROGRAM, version: VERSION };
 /// Operations of one COMPOUND that we ask for; a path is looked up in pieces of this length.
 const OPERATIONS: u32 = 64;
 /// Fewer than these and not even a name can be looked up: SEQUENCE, PUTFH, LOOKUP, GETFH, GETATTR.
@@ -89,7 +90,7 @@ impl Session {
     pub async fn open(party: &Party) -> Result<Arc<Self>, Failure> {
         let mut options = party.manner.rpc.clone();
         options.callback = Some(Arc::new(|call| callback::answer(&call)));
-        let first = Rpc::connect(&party.server, &options).await?;
+        let first = Rpc::connect(&party.server, NFS, &options).await?;
         let mut tries = 0;
         let (known, created) = loop {
             let known = exchange_id(party, &first).await?;
@@ -129,7 +130,7 @@ impl Session {
         while self.connections.len() < party.manner.connections {
             let bound = async {
                 // The same address: another of the same name may be another server.
-                let rpc = Rpc::connect(&self.peer().into(), &party.manner.rpc).await?;
+                let rpc = Rpc::connect(&self.peer().into(), NFS, &party.manner.rpc).await?;
                 let mut bind = Compound::new("BIND_CONN_TO_SESSION");
                 bind.op(op::BIND_CONN_TO_SESSION).fixed(&self.id).u32(FORE).bool(false);
                 let mut reply = bare(party, &rpc, &bind).await?;

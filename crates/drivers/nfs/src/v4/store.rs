@@ -10,9 +10,13 @@ use super::{
     location::Place,
     pseudo, read,
     status::Status,
-    tree::{Shared, Tree, check_names, getattr, lookup},
+    tree::{Shared, Tree, getattr, lookup},
 };
-use crate::NfsOptions;
+use crate::{
+    NfsOptions,
+    again::{Outdated as _, Tries, surely},
+    names::check_names,
+};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use model::{Entry, Facets, Location, NameRules, RelPath};
@@ -59,9 +63,13 @@ impl Nfs4Store {
         let Place { party, path, uid, gid } = Place::new(location, &options)?;
         let refused = |failure: Failure| failure.error(OP).with_reach(Reach::Location);
         let client = Client::connect(party).await.map_err(refused)?;
-        let (root, told) = match lookup(&client, None, &path, identity::ASKED).await {
-            Ok(found) => found,
-            Err(failure) => return Err(not_opened(client, path, (uid, gid), failure, OP).await),
+        let mut tries = Tries::default();
+        let (root, told) = loop {
+            match lookup(&client, None, &path, identity::ASKED).await {
+                Ok(found) => break found,
+                Err(failure) if failure.is_stale() && tries.are_left().await => {}
+                Err(failure) => return Err(not_opened(client, path, (uid, gid), failure, OP).await),
+            }
         };
         if told.kind != Some(DIR) {
             return Err(Error::new(ErrorKind::Invalid, OP)
@@ -127,14 +135,7 @@ impl Source for Nfs4Store {
     async fn stat(&self, path: &RelPath, want: Facets) -> Result<Entry> {
         const OP: &str = "stat";
         check_names(path, OP)?;
-        let answer = match list::stat(&self.tree, path, want).await {
-            Err(failure) if failure.is_stale() => match self.tree.recover(path).await {
-                Ok(()) => list::stat(&self.tree, path, want).await,
-                Err(failure) => Err(failure),
-            },
-            answer => answer,
-        };
-        match answer {
+        match surely!(&*self.tree, path, list::stat(&self.tree, path, want).await) {
             Ok(entry) => Ok(entry),
             Err(failure) => Err(self.tree.error(failure, OP, path).await),
         }
@@ -146,14 +147,7 @@ impl Source for Nfs4Store {
 
     async fn usage(&self) -> Result<Option<Usage>> {
         const OP: &str = "ask for the size of";
-        let answer = match self.statistics().await {
-            Err(failure) if failure.is_stale() => match self.tree.recover(&RelPath::ROOT).await {
-                Ok(()) => self.statistics().await,
-                Err(failure) => Err(failure),
-            },
-            answer => answer,
-        };
-        let told = match answer {
+        let told = match surely!(&*self.tree, &RelPath::ROOT, self.statistics().await) {
             Ok(told) => told,
             Err(failure) => return Err(self.tree.error(failure, OP, &RelPath::ROOT).await),
         };

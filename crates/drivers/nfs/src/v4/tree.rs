@@ -3,12 +3,15 @@
 
 use super::{
     attributes::{Attributes, Bitmap, bit},
-    client::{Client, lock},
+    client::Client,
     compound::{Compound, op},
     entry::DIR,
     failure::Failure,
-    handles::Handles,
     status::Status,
+};
+use crate::{
+    again::{Outdated as _, Way, surely},
+    handles::{Handles, lock},
 };
 use bytes::Bytes;
 use model::RelPath;
@@ -16,7 +19,7 @@ use std::sync::{
     Arc, Mutex,
     atomic::{AtomicBool, AtomicU64},
 };
-use storage::{Error, ErrorKind, Result};
+use storage::Error;
 
 /// Bytes of names that are looked up by one request, well within any server's longest request.
 const NAMES: usize = 4 << 10;
@@ -104,20 +107,10 @@ impl Tree {
         })
     }
 
-    /// After a stale handle: forgets what led to `path`, and looks up the location again when its root is stale,
-    /// too. What failed is then tried once more by the caller.
-    pub async fn recover(&self, path: &RelPath) -> Result<(), Failure> {
-        lock(&self.handles).forget(path);
-        let _one_at_a_time = self.finding.lock().await;
-        match getattr(&self.client, &self.root(), Bitmap::of(&[bit::TYPE])).await {
-            Err(failure) if failure.is_stale() => {}
-            answer => return answer.map(|_| ()),
-        }
-        tracing::warn!(server = %self.client.party.server, "the root's file handle is stale, looking it up again");
-        let (root, _) = lookup(&self.client, None, &self.path, Bitmap::of(&[bit::TYPE])).await?;
-        *lock(&self.root) = root;
-        *lock(&self.handles) = Handles::default();
-        Ok(())
+    /// Handle of whatever is at `path`, after the one that was known turned out to be stale.
+    pub async fn find_anew(&self, path: &RelPath, asked: Bitmap) -> Result<Bytes, Failure> {
+        self.recover(path, false).await?;
+        surely!(self, path, self.find(path, asked).await).map(|(handle, _)| handle)
     }
 
     /// The error for whoever asked to do `op` at `path`; where a file system moved away, it says where to.
@@ -137,10 +130,26 @@ impl Tree {
     }
 }
 
-/// Refuses a path that no NFS server can hold, before it is sent: `..` would leave the location.
-pub(crate) fn check_names(path: &RelPath, op: &'static str) -> Result<()> {
-    let bad = path.components().any(|name| matches!(name, b"" | b"." | b"..") || name.contains(&0));
-    if bad { Err(Error::new(ErrorKind::NameRefused, op).at(path)) } else { Ok(()) }
+impl Way for Tree {
+    type Failure = Failure;
+
+    async fn recover(&self, path: &RelPath, thoroughly: bool) -> Result<(), Failure> {
+        lock(&self.handles).forget(path);
+        let _one_at_a_time = self.finding.lock().await;
+        if !thoroughly {
+            match getattr(&self.client, &self.root(), Bitmap::of(&[bit::TYPE, bit::NUM_LINKS])).await {
+                // The server has it open still, and it is removed.
+                Ok(told) if told.links == Some(0) => {}
+                Err(failure) if failure.is_stale() => {}
+                answer => return answer.map(|_| ()),
+            }
+        }
+        tracing::debug!(server = %self.client.party.server, %path, "a file handle is stale, looking up the location again");
+        let (root, _) = lookup(&self.client, None, &self.path, Bitmap::of(&[bit::TYPE])).await?;
+        *lock(&self.root) = root;
+        *lock(&self.handles) = Handles::default();
+        Ok(())
+    }
 }
 
 pub(crate) async fn getattr(client: &Client, handle: &Bytes, asked: Bitmap) -> Result<Attributes, Failure> {
@@ -195,19 +204,4 @@ pub(crate) async fn readlink(client: &Client, handle: &Bytes) -> Result<Bytes, F
     let mut reply = client.call(&Compound::new("READLINK").put(handle).readlink()).await?;
     reply.done(op::PUTFH)?;
     reply.link()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_cannot_leave_the_location() {
-        for path in ["..", "a/../b", "a//b", "a/.", "/a", "a/", "a\0b"] {
-            assert_eq!(check_names(&path.into(), "stat").unwrap_err().kind(), ErrorKind::NameRefused, "{path:?}");
-        }
-        for path in ["", "...", "a/..b", ".hidden"] {
-            assert!(check_names(&path.into(), "stat").is_ok(), "{path:?}");
-        }
-    }
 }

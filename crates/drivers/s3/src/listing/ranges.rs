@@ -1,12 +1,13 @@
 //! Everything below a place, listed by several streams at once and delivered as one, in the order of keys.
 //!
-//! It begins as one stream. Once some pages have come and there is more, the keys ahead are cut into ranges of
-//! about [`DEEP`] pages ([`split`](super::split)), each listed from its lower bound by `start-after` until a key passes its
-//! upper bound. What comes is kept until its turn; only so many pages are kept, so a slow consumer slows the
-//! requests. A cut that meets little makes cuts rarer, so a small or patchy listing costs a few requests more at
-//! most. A server that refuses or ignores `start-after` is listed by the one stream again.
+//! It begins as one stream. Once some pages have come and there is more, the keys ahead are cut into ranges of about
+//! [`DEEP`] pages ([`split`](super::split)), each listed from its lower bound by `start-after` until a key passes its
+//! upper bound. What comes is kept until its turn; only so many pages are kept, so a slow consumer slows the requests.
+//! A cut that meets little makes cuts rarer, so a small or patchy listing costs a few requests more at most. How many
+//! streams there are is told by what they bring ([`pace`](super::pace)). A server that refuses or ignores `start-after`
+//! is listed by the one stream again.
 
-use super::{Fetched, Found, Start, delivered, disorder, fetch, lost, nothing, split};
+use super::{Fetched, Found, Start, delivered, disorder, fetch, lost, nothing, pace::Streams, split};
 use crate::store::Opened;
 use bytes::Bytes;
 use futures::{StreamExt as _, stream, stream::BoxStream};
@@ -36,6 +37,7 @@ pub(super) fn pages(store: Arc<Opened>, dir: RelPath, from: Option<Cursor>) -> B
     let first = Range { proven: true, at: after, ..Range::new(0, start, None) };
     let listing = Listing {
         streams: i32::try_from(store.list_streams.get()).unwrap_or(i32::MAX),
+        pace: Streams::new(store.list_streams.get()),
         store,
         dir,
         ranges: VecDeque::from([first]),
@@ -140,7 +142,9 @@ struct Listing {
     ranges: VecDeque<Range>,
     tasks: JoinSet<Answer>,
     alphabets: split::Alphabets,
+    /// The most that there may be.
     streams: i32,
+    pace: Streams,
     /// How well cutting went.
     credit: i32,
     /// May the keys be cut at all?
@@ -200,7 +204,8 @@ impl Listing {
 
     /// Sends what may be sent: first the ranges that are there, in their order, then a new one.
     fn dispatch(&mut self) {
-        let workers = (1 + (self.credit - ALONE).max(0) / EACH).min(self.streams);
+        let paid = 1 + (self.credit - ALONE).max(0) / EACH;
+        let workers = paid.min(i32::try_from(self.pace.now()).unwrap_or(i32::MAX));
         while self.tasks.len() < usize::try_from(workers).unwrap_or(1) {
             let kept: usize = self.tasks.len() + self.ranges.iter().map(|range| range.ready.len()).sum::<usize>();
             let place = self.ranges.iter().enumerate().position(|(place, range)| match &range.state {
@@ -304,6 +309,7 @@ impl Listing {
         let within = range.upto.as_ref().map_or(found.len(), |upto| found.partition_point(|found| found.key <= *upto));
         let passed = within < found.len();
         found.truncate(within);
+        self.pace.came(within, std::time::Instant::now());
         if place > 0 || self.ranges.len() > 1 {
             self.credit += if within * 4 < all || all == 0 { -WASTED } else { 1 };
         } else {

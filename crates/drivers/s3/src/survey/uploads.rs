@@ -28,6 +28,15 @@ pub struct OpenUploads {
     pub partial: bool,
 }
 
+/// Is an upload open to any key that begins so?
+pub(crate) async fn any_below(store: &Opened, prefix: &[u8], doing: &'static str) -> Result<bool> {
+    let mut pairs: Vec<(&str, &[u8])> = vec![("uploads", b""), ("max-uploads", b"1"), ("prefix", prefix)];
+    let call = store.bucket_call("ListMultipartUploads", doing, Method::GET, &mut pairs);
+    let (_, body) = store.client.ask(&call).await.map_err(|why| why.into_error(doing, Condition::None))?;
+    let page: xml::Uploads = answered(&body, "ListMultipartUploadsResult", doing)?;
+    Ok(!page.open.is_empty())
+}
+
 /// Adds up as far as the limits allow.
 pub(super) async fn count(store: &Opened, limits: &SurveyLimits) -> Result<OpenUploads> {
     let mut sum = OpenUploads { partial: limits.upload_pages == 0, ..OpenUploads::default() };
@@ -55,7 +64,7 @@ pub(super) async fn count(store: &Opened, limits: &SurveyLimits) -> Result<OpenU
                 && let Some(bytes) = parts(store, &raw_key(&open.key, encoded), &open.upload_id).await?
             {
                 sum.sized += 1;
-                sum.bytes += bytes;
+                sum.bytes = sum.bytes.saturating_add(bytes);
             }
         }
         if !page.is_truncated {
@@ -75,7 +84,7 @@ pub(super) async fn count(store: &Opened, limits: &SurveyLimits) -> Result<OpenU
 
 /// The bytes that one upload holds; `None` when it has ended meanwhile.
 async fn parts(store: &Opened, key: &[u8], id: &str) -> Result<Option<u64>> {
-    let mut bytes = 0;
+    let mut bytes = 0_u64;
     let mut marker = 0_u32;
     loop {
         let number = marker.to_string();
@@ -87,7 +96,7 @@ async fn parts(store: &Opened, key: &[u8], id: &str) -> Result<Option<u64>> {
             Err(why) => return Err(why.into_error(DOING, Condition::None)),
         };
         let page: xml::Parts = answered(&body, "ListPartsResult", DOING)?;
-        bytes += page.held.iter().map(|part| part.size).sum::<u64>();
+        bytes = page.held.iter().fold(bytes, |sum, part| sum.saturating_add(part.size));
         match page.next_part_number_marker {
             Some(next) if page.is_truncated && next > marker => marker = next,
             _ => return Ok(Some(bytes)),

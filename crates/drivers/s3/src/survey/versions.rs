@@ -67,7 +67,7 @@ impl Versions {
             let place = if version.is_latest { &mut self.current } else { &mut self.noncurrent };
             for count in [place, self.classes.entry(class.to_owned()).or_default()] {
                 count.objects += 1;
-                count.bytes += version.size;
+                count.bytes = count.bytes.saturating_add(version.size);
             }
         }
         for marker in &page.markers {

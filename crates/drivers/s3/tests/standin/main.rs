@@ -1,9 +1,12 @@
 //! What no real server does on demand: closed connections, late errors, cut bodies, silence, a CA of its own.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod credentials;
+mod express;
+mod garbled;
 mod ranges;
 mod server;
+mod tls;
 
 use bytes::Bytes;
 use futures::StreamExt as _;

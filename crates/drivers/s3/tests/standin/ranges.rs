@@ -2,7 +2,7 @@
 
 use crate::{
     options,
-    server::{Reply, Seen, Standin, answer, refusal},
+    server::{Reply, Seen, Standin, answer, parameter, percent_decoded, percent_encoded, refusal},
 };
 use futures::StreamExt as _;
 use longshore_driver_s3::{ClassTally, S3Options, S3Store};
@@ -12,9 +12,10 @@ use std::{
     fmt::Write as _,
     num::NonZeroU32,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
+    time::{Duration, Instant},
 };
 use storage::{Cursor, ErrorKind, ListSpec, Source as _};
 
@@ -35,39 +36,19 @@ struct Faults {
     tokenless: bool,
     /// Pages come in the reverse order.
     reversed: bool,
+    /// How long an answer takes.
+    slow: Option<Duration>,
+    /// One request is answered after another.
+    narrow: bool,
 }
 
-fn parameter(target: &str, name: &str) -> Option<Vec<u8>> {
-    let (_, query) = target.split_once('?')?;
-    let value = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?;
-    Some(percent_decode(value))
-}
-
-fn percent_decode(text: &str) -> Vec<u8> {
-    let raw = text.as_bytes();
-    let (mut out, mut at) = (Vec::new(), 0);
-    while at < raw.len() {
-        if raw[at] == b'%' {
-            out.push(u8::from_str_radix(&text[at + 1..at + 3], 16).unwrap());
-            at += 3;
-        } else {
-            out.push(raw[at]);
-            at += 1;
-        }
-    }
-    out
-}
-
-fn encoded(raw: &[u8]) -> String {
-    raw.iter().fold(String::new(), |mut out, byte| {
-        write!(out, "%{byte:02X}").unwrap();
-        out
-    })
-}
+/// How long an answer takes where nothing else is said: streams are worth nothing to a server that answers at once.
+const AWAY: Duration = Duration::from_millis(3);
 
 /// A server that holds these keys.
 async fn holding(keys: BTreeSet<Vec<u8>>, faults: Faults) -> Standin {
     let requests = AtomicUsize::new(0);
+    let busy_until = Mutex::new(Instant::now());
     Standin::start(false, move |seen: &Seen| {
         let number = requests.fetch_add(1, Ordering::Relaxed);
         if faults.slow_down.is_some_and(|each| number % each == each - 1) {
@@ -80,12 +61,12 @@ async fn holding(keys: BTreeSet<Vec<u8>>, faults: Faults) -> Standin {
             return refusal("400 Bad Request", "InvalidArgument", "");
         }
         // A token is opaque to the client: here it is the encoded key.
-        let token = token.map(|token| percent_decode(std::str::from_utf8(&token).unwrap()));
+        let token = token.map(|token| percent_decoded(std::str::from_utf8(&token).unwrap()));
         let after = token.or(start).unwrap_or_default();
         let mut left = keys.iter().filter(|key| key.starts_with(&prefix) && **key > after);
         let mut page: Vec<&Vec<u8>> = left.by_ref().take(PAGE).collect();
         let more = left.next().is_some();
-        let last = page.last().map(|key| encoded(key)).unwrap_or_default();
+        let last = page.last().map(|key| percent_encoded(key)).unwrap_or_default();
         if faults.reversed {
             page.reverse();
         }
@@ -95,7 +76,7 @@ async fn holding(keys: BTreeSet<Vec<u8>>, faults: Faults) -> Standin {
             write!(
                 body,
                 "<Contents><Key>{}</Key><Size>3</Size><StorageClass>{class}</StorageClass></Contents>",
-                encoded(key)
+                percent_encoded(key)
             )
             .unwrap();
         }
@@ -103,7 +84,11 @@ async fn holding(keys: BTreeSet<Vec<u8>>, faults: Faults) -> Standin {
             write!(body, "<NextContinuationToken>{last}</NextContinuationToken>").unwrap();
         }
         write!(body, "<IsTruncated>{more}</IsTruncated></ListBucketResult>").unwrap();
-        Reply::Say(answer("200 OK", &[], &body))
+        let takes = faults.slow.unwrap_or(AWAY);
+        let mut until = busy_until.lock().unwrap();
+        let now = Instant::now();
+        *until = if faults.narrow { now.max(*until) + takes } else { now + takes };
+        Reply::Later(*until - now, answer("200 OK", &[], &body))
     })
     .await
 }
@@ -180,6 +165,25 @@ async fn every_layout_comes_whole_and_in_order_and_by_several_streams() {
         let counted: u64 = tally.counts().values().map(|count| count.objects).sum();
         assert_eq!((counted, tally.counts()["COLD"].bytes % 3), (all.len() as u64, 0));
     }
+}
+
+#[tokio::test]
+async fn a_server_far_away_is_asked_by_many_streams_and_a_narrow_one_by_few() {
+    let all = keys("hex", 6000);
+    let far = Faults { slow: Some(Duration::from_millis(20)), ..Faults::default() };
+    let mut took = Vec::new();
+    for streams in [1, 12] {
+        let server = holding(all.clone(), far).await;
+        let begun = Instant::now();
+        assert!(listed(&opened(&server, streams, None).await, None).await.unwrap() == below(&all));
+        took.push(begun.elapsed());
+    }
+    assert!(took[1] * 2 < took[0], "12 streams took {:?}, one took {:?}", took[1], took[0]);
+    let narrow = Faults { slow: Some(Duration::from_millis(5)), narrow: true, ..Faults::default() };
+    let server = holding(all.clone(), narrow).await;
+    assert!(listed(&opened(&server, 12, None).await, None).await.unwrap() == below(&all));
+    let connections = 1 + server.seen().iter().map(|seen| seen.connection).max().unwrap();
+    assert!(connections <= 4, "{connections} connections");
 }
 
 #[tokio::test]

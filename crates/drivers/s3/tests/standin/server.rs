@@ -6,6 +6,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
@@ -40,6 +41,8 @@ impl Seen {
 pub enum Reply {
     /// These bytes, then the next request.
     Say(String),
+    /// These bytes after a while.
+    Later(Duration, String),
     /// These bytes, then the connection is closed.
     SayAndClose(String),
     /// Nothing, and the connection is closed.
@@ -83,25 +86,44 @@ impl Drop for Standin {
 }
 
 impl Standin {
+    /// With or without TLS, by a certificate that a CA of its own made.
     pub async fn start(tls: bool, script: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
+        Self::start_with(tls.then_some(Certificate::Signed("localhost")), true, script).await
+    }
+
+    /// Without TLS and without a log of requests, which would grow for as long as it runs.
+    pub async fn forgetful(script: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
+        Self::start_with(None, false, script).await
+    }
+
+    /// With TLS by this certificate.
+    pub async fn start_as(of: Certificate, script: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
+        Self::start_with(Some(of), true, script).await
+    }
+
+    async fn start_with(
+        of: Option<Certificate>,
+        logs: bool,
+        script: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (acceptor, ca) = if tls { certificate() } else { (None, None) };
+        let (acceptor, ca) = of.map(certificate).unzip();
         let seen = Arc::new(Mutex::new(Vec::new()));
         let script: Arc<Script> = Arc::new(script);
-        let log = Arc::clone(&seen);
+        let log = logs.then(|| Arc::clone(&seen));
         let task = tokio::spawn(async move {
             let connections = AtomicUsize::new(0);
             loop {
                 let (socket, _) = listener.accept().await.unwrap();
                 let connection = connections.fetch_add(1, Ordering::SeqCst);
-                let (script, log, acceptor) = (Arc::clone(&script), Arc::clone(&log), acceptor.clone());
+                let (script, log, acceptor) = (Arc::clone(&script), log.clone(), acceptor.clone());
                 tokio::spawn(async move {
                     match acceptor {
-                        None => serve(socket, connection, &*script, &log).await,
+                        None => serve(socket, connection, &*script, log.as_deref()).await,
                         Some(acceptor) => {
                             if let Ok(socket) = acceptor.accept(socket).await {
-                                serve(socket, connection, &*script, &log).await;
+                                serve(socket, connection, &*script, log.as_deref()).await;
                             }
                         }
                     }
@@ -127,23 +149,29 @@ async fn serve(
     mut socket: impl AsyncRead + AsyncWrite + Unpin,
     connection: usize,
     script: &Script,
-    log: &Mutex<Vec<Seen>>,
+    log: Option<&Mutex<Vec<Seen>>>,
 ) {
     let mut buffer = Vec::new();
     for before in 0.. {
         let Some(seen) = request(&mut socket, &mut buffer, connection, before).await else { return };
         let reply = script(&seen);
-        log.lock().unwrap().push(seen);
+        if let Some(log) = log {
+            log.lock().unwrap().push(seen);
+        }
+        if let Reply::Later(delay, _) = &reply {
+            tokio::time::sleep(*delay).await;
+        }
         match reply {
-            Reply::Say(text) => {
+            Reply::Say(text) | Reply::Later(_, text) => {
                 // A client that hangs up is what some tests are about.
                 if socket.write_all(text.as_bytes()).await.is_err() || socket.flush().await.is_err() {
                     return;
                 }
             }
             Reply::SayAndClose(text) => {
-                socket.write_all(text.as_bytes()).await.unwrap();
-                socket.shutdown().await.unwrap();
+                if socket.write_all(text.as_bytes()).await.is_ok() {
+                    drop(socket.shutdown().await);
+                }
                 return;
             }
             Reply::Close => return,
@@ -183,20 +211,66 @@ async fn request(
     Some(Seen { connection, before, method, target, headers, body })
 }
 
-fn certificate() -> (Option<TlsAcceptor>, Option<String>) {
-    let ca_key = rcgen::KeyPair::generate().unwrap();
-    let mut ca = rcgen::CertificateParams::new(Vec::new()).unwrap();
-    ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let ca_text = ca.self_signed(&ca_key).unwrap().pem();
-    let issuer = rcgen::Issuer::new(ca, ca_key);
+/// Whose certificate a server shows: of which name, and made by whom.
+#[derive(Clone, Copy, Debug)]
+pub enum Certificate {
+    /// A CA of its own.
+    Signed(&'static str),
+    /// Itself.
+    SelfSigned(&'static str),
+}
+
+/// What accepts connections, and what a client has to trust, in PEM.
+fn certificate(of: Certificate) -> (TlsAcceptor, String) {
     let key = rcgen::KeyPair::generate().unwrap();
-    let leaf = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+    let named = |name: &str| rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+    let (shown, trusted) = match of {
+        Certificate::Signed(name) => {
+            let ca_key = rcgen::KeyPair::generate().unwrap();
+            let mut ca = rcgen::CertificateParams::new(Vec::new()).unwrap();
+            ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+            let trusted = ca.self_signed(&ca_key).unwrap().pem();
+            (named(name).signed_by(&key, &rcgen::Issuer::new(ca, ca_key)).unwrap(), trusted)
+        }
+        Certificate::SelfSigned(name) => {
+            let shown = named(name).self_signed(&key).unwrap();
+            let trusted = shown.pem();
+            (shown, trusted)
+        }
+    };
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![leaf.der().clone()], key.into())
+        .with_single_cert(vec![shown.der().clone()], key.into())
         .unwrap();
-    (Some(TlsAcceptor::from(Arc::new(config))), Some(ca_text))
+    (TlsAcceptor::from(Arc::new(config)), trusted)
+}
+
+/// A parameter of a request, decoded.
+pub fn parameter(target: &str, name: &str) -> Option<Vec<u8>> {
+    let (_, query) = target.split_once('?')?;
+    let value = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?;
+    Some(percent_decoded(value))
+}
+
+pub fn percent_decoded(text: &str) -> Vec<u8> {
+    let raw = text.as_bytes();
+    let (mut out, mut at) = (Vec::new(), 0);
+    while at < raw.len() {
+        if raw[at] == b'%' {
+            out.push(u8::from_str_radix(&text[at + 1..at + 3], 16).unwrap());
+            at += 3;
+        } else {
+            out.push(raw[at]);
+            at += 1;
+        }
+    }
+    out
+}
+
+/// Every byte as `%XX`.
+pub fn percent_encoded(raw: &[u8]) -> String {
+    raw.iter().map(|byte| format!("%{byte:02X}")).collect()
 }

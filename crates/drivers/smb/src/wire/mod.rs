@@ -11,6 +11,7 @@ pub(crate) mod header;
 pub(crate) mod ioctl;
 pub(crate) mod negotiate;
 pub(crate) mod query;
+pub(crate) mod quota;
 pub(crate) mod reparse;
 pub(crate) mod session;
 pub(crate) mod status;

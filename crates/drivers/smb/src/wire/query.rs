@@ -24,6 +24,8 @@ pub(crate) enum What {
     Volume,
     /// `FileFsAttributeInformation` ([MS-FSCC] 2.5.1).
     FsAttributes,
+    /// `FileFsControlInformation` ([MS-FSCC] 2.5.2).
+    Control,
     /// `FileFsFullSizeInformation` ([MS-FSCC] 2.5.4).
     FullSize,
     /// Owner, group and discretionary list of the security descriptor ([MS-DTYP] 2.4.6).
@@ -37,6 +39,7 @@ impl What {
             Self::Streams => (1, 22, 0),
             Self::Volume => (2, 1, 0),
             Self::FsAttributes => (2, 5, 0),
+            Self::Control => (2, 6, 0),
             Self::FullSize => (2, 7, 0),
             Self::Security => (3, 0, 7),
         }

@@ -7,7 +7,7 @@ use driver_local::LocalStore;
 use futures::stream::BoxStream;
 use longshore_driver_smb::{Credentials, Secret, SmbOptions};
 use model::{Entry, Facets, Location, Metadata, NameRules, RelPath, Stamp};
-use std::env;
+use std::{env, path::Path};
 use storage::{
     Abandoned, Capabilities, ListSpec, Node, NodeKinds, Page, Published, ReadSpec, Reading, Receipt, Result,
     ResumeToken, Source, Target, Upload, Usage, WriteSpec,
@@ -21,11 +21,23 @@ pub fn options() -> SmbOptions {
     SmbOptions { credentials, ..SmbOptions::default() }
 }
 
+/// A user of the rig's domain, by keytab.
+pub fn ticket() -> Credentials {
+    let of = |name: &str| env::var(format!("LONGSHORE_TEST_SMB_AD_{name}")).unwrap_or_default();
+    let principal = format!("alice@{}", of("REALM"));
+    Credentials::Kerberos {
+        principal: Some(principal),
+        keytab: Some(Path::new(&of("KEYTABS")).join("alice.keytab")),
+        ccache: None,
+    }
+}
+
 /// Another share of the same server.
 pub fn elsewhere(location: &Location, share: &str, as_user: bool) -> Location {
     let user = location.user().filter(|_| as_user).map_or_else(String::new, |user| format!("{user}@"));
     let port = location.port().map_or_else(String::new, |port| format!(":{port}"));
-    format!("smb://{user}{}{port}/{share}", location.host()).parse().unwrap()
+    let bare: Location = format!("smb://{user}{}{port}/{share}", location.host()).parse().unwrap();
+    location.params().fold(bare, |all, (key, value)| all.with_param(key, value))
 }
 
 /// The disk behind a share, as far as Samba shows it: names that are UTF-8 and hold nothing that Windows forbids,

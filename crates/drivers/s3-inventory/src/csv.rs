@@ -1,58 +1,8 @@
 //! Rows of a report in CSV: quoted fields without a header, keys as in a query (`%41`, `+`).
 
-use crate::spool::Record;
-use bytes::Bytes;
-use model::Timestamp;
+use crate::row::{Columns, Fields, LONGEST, Row, wrong};
 use percent_encoding::percent_decode;
 use std::io::{self, Write};
-
-/// No row is longer: a key of 1,024 bytes as `%XX` and some twenty short fields.
-const LONGEST: usize = 64 << 10;
-
-/// Where the fields stand that we need.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Columns {
-    key: usize,
-    size: usize,
-    modified: Option<usize>,
-    etag: Option<usize>,
-    class: Option<usize>,
-    latest: Option<usize>,
-    marker: Option<usize>,
-}
-
-impl Columns {
-    /// Finds them by the names of the schema; which one is missing otherwise.
-    pub(crate) fn of(names: &[String]) -> Result<Self, String> {
-        let place = |name: &str| names.iter().position(|column| column == name);
-        let needed = |name: &str| place(name).ok_or_else(|| format!("the report has no column `{name}`"));
-        let marker = place("IsDeleteMarker");
-        let latest = place("IsLatest");
-        if place("VersionId").is_some() && (latest.is_none() || marker.is_none()) {
-            return Err("the report has versions, but not which of them are current".to_owned());
-        }
-        Ok(Self {
-            key: needed("Key")?,
-            size: needed("Size")?,
-            modified: place("LastModifiedDate"),
-            etag: place("ETag"),
-            class: place("StorageClass"),
-            latest,
-            marker,
-        })
-    }
-}
-
-/// One row.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Row {
-    /// A current object, with its storage class.
-    Current(Record, String),
-    /// A version that is no longer current, and its bytes.
-    Noncurrent(u64),
-    /// A mark of deletion.
-    Marker,
-}
 
 /// Takes bytes as they are decompressed and gives rows.
 pub(crate) struct Rows<F> {
@@ -108,10 +58,6 @@ impl<F: FnMut(Row) -> io::Result<()>> Write for Rows<F> {
     }
 }
 
-fn wrong(number: u64, why: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("row {number}: {why}"))
-}
-
 fn read(line: &[u8], columns: Columns) -> Result<Row, &'static str> {
     let fields = fields(line)?;
     let text = |place: Option<usize>| place.and_then(|place| fields.get(place)).map(Vec::as_slice);
@@ -121,35 +67,33 @@ fn read(line: &[u8], columns: Columns) -> Result<Row, &'static str> {
         Some(word) if word.eq_ignore_ascii_case(b"false") || word.is_empty() => Ok(Some(false)),
         Some(_) => Err("a column that is true or false is neither"),
     };
-    if truth(columns.marker)? == Some(true) {
-        return Ok(Row::Marker);
-    }
     let size = std::str::from_utf8(text(Some(columns.size)).ok_or("it has too few columns")?).ok();
-    let size: u64 = size.and_then(|size| size.parse().ok()).ok_or("its size is no number")?;
-    if truth(columns.latest)? == Some(false) {
-        return Ok(Row::Noncurrent(size));
-    }
-    let key = text(Some(columns.key)).filter(|key| !key.is_empty()).ok_or("it has no key")?;
-    let spaced: Vec<u8> = key.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+    let key: Vec<u8> = text(Some(columns.key)).unwrap_or_default().iter().map(spaced).collect();
     let modified = match text(columns.modified).filter(|time| !time.is_empty()) {
         None => None,
         Some(time) => Some(time_of(time).ok_or("its time is none")?),
     };
-    let etag = text(columns.etag).filter(|etag| !etag.is_empty());
-    let class = text(columns.class).map(|class| String::from_utf8_lossy(class).into_owned()).unwrap_or_default();
-    let record = Record {
-        key: percent_decode(&spaced).collect::<Vec<u8>>().into(),
-        size,
+    Fields {
+        key: &percent_decode(&key).collect::<Vec<u8>>(),
+        size: size.and_then(|size| size.parse().ok()),
         modified,
-        etag: etag.map(Bytes::copy_from_slice).unwrap_or_default(),
-    };
-    Ok(Row::Current(record, class))
+        etag: text(columns.etag).unwrap_or_default(),
+        class: text(columns.class).unwrap_or_default(),
+        latest: truth(columns.latest)?,
+        marker: truth(columns.marker)?,
+    }
+    .row()
+}
+
+/// A space of a key is a `+`.
+fn spaced(byte: &u8) -> u8 {
+    if *byte == b'+' { b' ' } else { *byte }
 }
 
 /// Whole seconds, as listings tell them.
 fn time_of(text: &[u8]) -> Option<i64> {
     let at: jiff::Timestamp = std::str::from_utf8(text).ok()?.parse().ok()?;
-    Some(Timestamp { secs: at.as_second(), nanos: 0 }.secs)
+    Some(at.as_second())
 }
 
 fn fields(line: &[u8]) -> Result<Vec<Vec<u8>>, &'static str> {
@@ -179,8 +123,8 @@ mod tests {
 
     fn columns() -> Columns {
         Columns::of(
-            &["Bucket", "Key", "VersionId", "IsLatest", "IsDeleteMarker", "Size", "LastModifiedDate", "ETag"]
-                .map(str::to_owned),
+            ["Bucket", "Key", "VersionId", "IsLatest", "IsDeleteMarker", "Size", "LastModifiedDate", "ETag"]
+                .into_iter(),
         )
         .unwrap()
     }
@@ -213,7 +157,7 @@ mod tests {
         {
             assert!(parsed(broken.as_bytes(), 3).is_err(), "{broken}");
         }
-        assert!(Columns::of(&["Key".to_owned()]).unwrap_err().contains("Size"));
+        assert!(Columns::of(["Key"].into_iter()).unwrap_err().contains("Size"));
     }
 
     proptest::proptest! {

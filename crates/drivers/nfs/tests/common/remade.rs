@@ -1,0 +1,94 @@
+//! A directory that is removed and made anew on the server's disk, under a server that remembers the old one.
+
+use super::{Fresh, Rig};
+use futures::TryStreamExt as _;
+use model::{Facets, Location, RelPath};
+use std::{fs, sync::Arc, thread, time::Duration};
+use storage::{ErrorKind, ListSpec, ReadSpec, Source, collect_body};
+
+type Opened = storage::Result<Arc<dyn Source>>;
+
+/// How often it is made anew: nfs-ganesha answers differently each second time.
+const ROUNDS: usize = 5;
+
+/// Longer than a tick of the clock that file systems take their times from (at most 10 ms). Two changes within one
+/// tick have the same time, and nfs-ganesha, which looks at times only, goes on showing what was there before the second.
+const TICK: Duration = Duration::from_millis(25);
+
+/// Removes the directory, and makes it again with other files in it.
+fn remake(fresh: &Fresh, round: usize) {
+    thread::sleep(TICK);
+    fs::remove_dir_all(&fresh.on_disk).unwrap();
+    fs::create_dir_all(fresh.on_disk.join("in/deeper")).unwrap();
+    for file in ["file", "in/file", "in/deeper/file"] {
+        fs::write(fresh.on_disk.join(format!("{file}-{round}")), format!("content {round}")).unwrap();
+    }
+    thread::sleep(TICK);
+}
+
+async fn listed(source: &Arc<dyn Source>, dir: &RelPath) -> Vec<String> {
+    let pages: Vec<_> = source.list(dir, ListSpec::default()).try_collect().await.unwrap();
+    let names = pages.iter().flat_map(|page| &page.entries).map(|entry| entry.path.file_name().to_vec());
+    let mut names: Vec<_> = names.map(|name| String::from_utf8(name).unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// Each open comes from a connection of its own, first at the directory, then at one in it, then once more.
+pub async fn is_opened<F: Future<Output = Opened>>(rig: &Rig, open: impl Fn(Location) -> F) {
+    let fresh = rig.fresh("remade-open");
+    for round in 0..ROUNDS {
+        remake(&fresh, round);
+        for (path, expected) in [
+            (fresh.path.clone(), vec![format!("file-{round}"), "in".to_owned()]),
+            (fresh.path.join(b"in/deeper"), vec![format!("file-{round}")]),
+            (fresh.path.join(b"in"), vec!["deeper".to_owned(), format!("file-{round}")]),
+            (fresh.path.clone(), vec![format!("file-{round}"), "in".to_owned()]),
+        ] {
+            let source = open(rig.location().below(&path)).await.unwrap_or_else(|e| panic!("{round} {path}: {e:?}"));
+            assert_eq!(listed(&source, &RelPath::ROOT).await, expected, "{round} {path}");
+        }
+    }
+    // What is really gone is not found, and soon.
+    fs::remove_dir_all(&fresh.on_disk).unwrap();
+    let gone = open(rig.location().below(&fresh.path)).await.err().expect("nothing is there");
+    assert_eq!(gone.kind(), ErrorKind::NotFound, "{gone:?}");
+    fs::create_dir(&fresh.on_disk).unwrap();
+}
+
+/// One store at the export and one at the directory itself go on over it.
+pub async fn is_listed<F: Future<Output = Opened>>(rig: &Rig, open: impl Fn(Location) -> F) {
+    let fresh = rig.fresh("remade-list");
+    remake(&fresh, 0);
+    let above = (open(rig.location()).await.unwrap(), fresh.path.clone());
+    let itself = (open(rig.location().below(&fresh.path)).await.unwrap(), RelPath::ROOT);
+    for round in 1..=2 * ROUNDS {
+        for (source, at) in [&above, &itself] {
+            let below = |name: &str| if at.is_root() { name.into() } else { at.join(name.as_bytes()) };
+            // The deepest first in every second round, so that what leads there is out of date, too.
+            let mut dirs = [at.clone(), below("in"), below("in/deeper")];
+            if round % 2 == 0 {
+                dirs.reverse();
+            }
+            for dir in &dirs {
+                let names = listed(source, dir).await;
+                assert!(names.contains(&format!("file-{}", round - 1)), "{round} {dir}: {names:?}");
+            }
+        }
+        remake(&fresh, round);
+        for (source, at) in [&above, &itself] {
+            let file = format!("in/deeper/file-{round}");
+            let path: RelPath = if at.is_root() { file.as_str().into() } else { at.join(file.as_bytes()) };
+            let content = if round % 3 == 0 {
+                let entry = source.stat(&path, Facets::NONE).await.unwrap_or_else(|e| panic!("{round} {path}: {e:?}"));
+                source.read(&path, ReadSpec { locator: entry.locator, ..ReadSpec::default() }).await
+            } else {
+                source.read(&path, ReadSpec::default()).await
+            };
+            let content = content.unwrap_or_else(|e| panic!("{round} {path}: {e:?}"));
+            assert_eq!(collect_body(content.body, 99).await.unwrap().concat(), format!("content {round}").as_bytes());
+        }
+    }
+    let missing = above.0.stat(&fresh.path.join(b"in/nothing"), Facets::NONE).await.unwrap_err();
+    assert_eq!(missing.kind(), ErrorKind::NotFound);
+}
