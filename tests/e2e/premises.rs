@@ -3,6 +3,7 @@
 use crate::counted::{Counted, by_aws, by_find, by_find_of_utf8, by_hdfs, by_smbclient, discovered};
 use anyhow::{Context as _, Result, ensure};
 use longshore_tests::{Rig, command, expect, make_tree, run, tests_dir, text};
+use model::Location;
 use serde_json::Value;
 use std::{env, ffi::OsStr, path::Path, process::Command};
 
@@ -59,7 +60,9 @@ pub fn everything(rig: &Rig) -> Result<()> {
     let found = discovered(&text(&out.stdout))?;
     ensure!(found.len() == expected.len(), "{} of {} systems: {found:#?}", found.len(), expected.len());
     for (uri, wanted) in &expected {
-        let got = found.get(uri).with_context(|| format!("{uri} is not among {:?}", found.keys()))?;
+        // Parameters are told in the order of their names.
+        let told = uri.parse::<Location>()?.to_string();
+        let got = found.get(&told).with_context(|| format!("{uri} is not among {:?}", found.keys()))?;
         ensure!((got.files, got.bytes) == (wanted.files, wanted.bytes), "{uri}: {got:?} instead of {wanted:?}");
         ensure!(wanted.dirs.is_none() || wanted.dirs == got.dirs, "{uri}: {got:?} instead of {wanted:?}");
         eprintln!("{uri}: {} files, {} bytes: as counted independently", got.files, got.bytes);

@@ -193,8 +193,10 @@ pub fn skew() {
         for (key, value, clock, expected) in [
             ("keytab", &keytab, "+20m", "open"),
             ("keytab", &keytab, "-20m", "open"),
-            ("ccache", &ccache, "+0", "open"),
             ("ccache", &ccache, "+20m", "lock skew too great"),
+            ("ccache", &ccache, "+0", "open"),
+            // Now there is a ticket for the NameNode, which refuses it without a reason.
+            ("ccache", &ccache, "+20m", "5 minutes"),
             ("ccache", &ccache, "-20m", "not yet valid"),
         ] {
             let started = Instant::now();
@@ -209,7 +211,7 @@ pub fn skew() {
             assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
             assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
             assert!(said.contains(expected), "{key} {clock}: {said}");
-            assert!(expected == "open" || said.starts_with("Unauthenticated|") && said.contains("NTP"), "{said}");
+            assert!(expected == "open" || said.starts_with("Unauthenticated|") && said.contains("clock"), "{said}");
         }
     });
 }

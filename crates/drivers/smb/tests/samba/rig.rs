@@ -98,7 +98,7 @@ pub async fn listed(store: &dyn Source, dir: &RelPath, want: Facets) -> Vec<Entr
 }
 
 pub fn make_tree(arguments: &[&OsStr]) {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../tests/rig/make-tree");
+    let script = std::env::var_os("LONGSHORE_RIG").map(std::path::PathBuf::from).unwrap().with_file_name("make-tree");
     let made = Command::new(script).args(arguments).output().unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
 }
