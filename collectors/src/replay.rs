@@ -191,7 +191,9 @@ mod tests {
             store.make(&dir.into(), Node::Dir, &Metadata::default()).await.unwrap();
         }
         let mut replayed = Replayed::default();
-        steps.iter().for_each(|step| replayed.step(step));
+        for step in steps {
+            replayed.step(step);
+        }
         let spec = walk::WalkSpec { roots: Vec::new(), ..walk::WalkSpec::default() };
         let mut walk = walk::walk(Arc::new(store), spec);
         replayed.into_walk(None, 0, Place::new(RelPath::ROOT, None), &mut walk).unwrap();

@@ -60,7 +60,9 @@ mod tests {
         assert_eq!(crc64nvme(&pieces), 0xae8b_1486_0a79_9888);
         assert_eq!(crc32c(&pieces), 0xe306_9283);
         let mut running = Crc64Nvme::default();
-        pieces.iter().for_each(|piece| running.update(piece));
+        for piece in &pieces {
+            running.update(piece);
+        }
         assert_eq!(running.value(), 0xae8b_1486_0a79_9888);
         let joined = combine_crc64nvme(crc64nvme(&pieces[..1]), crc64nvme(&pieces[1..]), 5);
         assert_eq!(joined, 0xae8b_1486_0a79_9888);

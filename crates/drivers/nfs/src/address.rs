@@ -77,9 +77,7 @@ impl Address {
                 "mountport" => as_port.map(|p| mount_port = Some(p)),
                 "uid" => number.map(|id| uid = id),
                 "gid" => number.map(|id| gid = id),
-                "tls" => start(value).map(|start| {
-                    tls = start.map(|start| NfsTls { start, ..tls.take().unwrap_or_default() });
-                }),
+                "tls" => encrypted(value, tls.take()).map(|chosen| tls = chosen).ok(),
                 // After everything else: it belongs to `tls`, which stands behind it.
                 "ca" => Some(()),
                 "version" if version.is(value) => Some(()),
@@ -128,14 +126,15 @@ impl Address {
     }
 }
 
-/// What `tls=` says: none for none, and nothing for what means nothing.
-fn start(value: &str) -> Option<Option<TlsStart>> {
-    match value {
-        "" | "starttls" => Some(Some(TlsStart::Asked)),
-        "direct" => Some(Some(TlsStart::Direct)),
-        "off" => Some(None),
-        _ => None,
-    }
+/// TLS as `tls=` says, or none; an error where that means nothing. What `usual` has besides is kept.
+fn encrypted(value: &str, usual: Option<NfsTls>) -> std::result::Result<Option<NfsTls>, ()> {
+    let start = match value {
+        "" | "starttls" => TlsStart::Asked,
+        "direct" => TlsStart::Direct,
+        "off" => return Ok(None),
+        _ => return Err(()),
+    };
+    Ok(Some(NfsTls { start, ..usual.unwrap_or_default() }))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //!
 //! The tunnel is stunnel's. RPC with TLS (RFC 9289) is offered by no server of Debian 12: that it works is tested against
 //! a server that is played (`src/rpc/tls_tests.rs`), and here that servers without it are told so.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod common;
 

@@ -68,7 +68,7 @@ fn read(line: &[u8], columns: Columns) -> Result<Row, &'static str> {
         Some(_) => Err("a column that is true or false is neither"),
     };
     let size = std::str::from_utf8(text(Some(columns.size)).ok_or("it has too few columns")?).ok();
-    let key: Vec<u8> = text(Some(columns.key)).unwrap_or_default().iter().map(spaced).collect();
+    let key: Vec<u8> = text(Some(columns.key)).unwrap_or_default().iter().copied().map(spaced).collect();
     let modified = match text(columns.modified).filter(|time| !time.is_empty()) {
         None => None,
         Some(time) => Some(time_of(time).ok_or("its time is none")?),
@@ -86,8 +86,8 @@ fn read(line: &[u8], columns: Columns) -> Result<Row, &'static str> {
 }
 
 /// A space of a key is a `+`.
-fn spaced(byte: &u8) -> u8 {
-    if *byte == b'+' { b' ' } else { *byte }
+fn spaced(byte: u8) -> u8 {
+    if byte == b'+' { b' ' } else { byte }
 }
 
 /// Whole seconds, as listings tell them.

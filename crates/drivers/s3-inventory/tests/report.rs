@@ -179,7 +179,7 @@ fn resummed(name: &str, manifest: Vec<u8>) -> Files {
 }
 
 fn sum(data: &[u8]) -> String {
-    Md5::digest(data).iter().map(|byte| format!("{byte:02x}")).collect()
+    Md5::digest(data).iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
 #[tokio::test]

@@ -132,7 +132,6 @@ fn mutant(chance: &mut fastrand::Rng, samples: &[Vec<u8>]) -> Vec<u8> {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "how much was tried")]
 fn no_changed_answer_panics_or_is_kept_beyond_its_size() {
     let seconds = std::env::var("LONGSHORE_FUZZ_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(2);
     let mut samples: Vec<Vec<u8>> = SAMPLES.iter().map(|raw| raw.to_vec()).collect();

@@ -355,7 +355,7 @@ mod tests {
         let mut pages = store.list(&RelPath::ROOT, ListSpec::default());
         assert_eq!(pages.next().await.unwrap().unwrap().entries.len(), 1);
         assert_eq!(began.elapsed().as_secs(), 2 * 3600);
-        tokio::time::sleep(Duration::from_secs(2 * 3600)).await;
+        tokio::time::sleep(Duration::from_hours(2)).await;
         assert_eq!(pages.next().await.unwrap().unwrap().entries.len(), 1);
         assert_eq!(began.elapsed().as_secs(), 26 * 3600, "the next morning");
     }

@@ -131,7 +131,9 @@ async fn reads(source: &Arc<dyn Source>, path: &RelPath, in_flight: u32, typed: 
         }))
         .buffered(window)
         .try_fold(Crc64Nvme::default(), |mut whole, body| {
-            body.iter().for_each(|piece| whole.update(piece));
+            for piece in &body {
+                whole.update(piece);
+            }
             std::future::ready(Ok(whole))
         })
         .await?

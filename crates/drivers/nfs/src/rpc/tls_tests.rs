@@ -51,7 +51,7 @@ async fn question(stream: &mut TcpStream) -> u32 {
         *word = stream.read_u32().await.unwrap();
     }
     let xid = words[1];
-    assert_eq!(words, [LAST | 40, xid, 0, 2, 7, 8, 0, 7, 0, 0, 0]);
+    assert_eq!(words, [LAST | 0x28, xid, 0, 2, 7, 8, 0, 7, 0, 0, 0]);
     xid
 }
 
@@ -83,7 +83,7 @@ async fn a_server_that_is_asked_for_tls_is_called_over_it() {
             }
         })
         .await;
-        let options = options(TlsStart::Asked, name, &[certified.bundle.clone()]);
+        let options = options(TlsStart::Asked, name, std::slice::from_ref(&certified.bundle));
         if trusted {
             let rpc = Rpc::connect(&server.at, SEVEN, &options).await.unwrap();
             let large = vec![9; 2 << 20];
@@ -111,7 +111,8 @@ async fn a_tunnel_is_trusted_by_its_certificate() {
             // Somebody else's certificate, because a system may have none of its own.
             let other = super::tls_tests::certified(versions);
             let bundle = if trusted { &certified.bundle } else { &other.bundle };
-            let answer = Rpc::connect(&server.at, SEVEN, &options(TlsStart::Direct, name, &[bundle.clone()])).await;
+            let answer =
+                Rpc::connect(&server.at, SEVEN, &options(TlsStart::Direct, name, std::slice::from_ref(bundle))).await;
             match (name, trusted) {
                 ("filer.test", true) => assert_eq!(ask(&answer.unwrap(), &b"six"[..]).await.unwrap(), b"six"[..]),
                 ("filer.test", false) => {
@@ -130,7 +131,7 @@ async fn a_server_that_does_not_say_yes_is_not_spoken_to() {
     fn no(xid: u32, auth: Option<u32>) -> Vec<u8> {
         match auth {
             None => accepted(xid, b""),
-            Some(auth) => [LAST | 20, xid, 1, 1, 1, auth].map(u32::to_be_bytes).concat(),
+            Some(auth) => [LAST | 0x14, xid, 1, 1, 1, auth].map(u32::to_be_bytes).concat(),
         }
     }
     for (auth, told) in [(None, "without a word"), (Some(2), "AUTH_REJECTEDCRED"), (Some(1), "AUTH_BADCRED")] {
@@ -162,7 +163,7 @@ async fn silence_ends_in_time_and_a_closed_connection_at_once() {
     for start in [TlsStart::Asked, TlsStart::Direct] {
         let silent = server(|stream| async move {
             let _held = stream;
-            std::future::pending().await
+            std::future::pending::<()>().await;
         })
         .await;
         let (error, took) = refused(&silent, &options(start, "filer.test", &[])).await;

@@ -51,7 +51,7 @@ pub async fn is_opened<F: Future<Output = Opened>>(rig: &Rig, open: impl Fn(Loca
     }
     // What is really gone is not found, and soon.
     fs::remove_dir_all(&fresh.on_disk).unwrap();
-    let gone = open(rig.location().below(&fresh.path)).await.err().expect("nothing is there");
+    let gone = open(rig.location().below(&fresh.path)).await.expect_err("nothing is there");
     assert_eq!(gone.kind(), ErrorKind::NotFound, "{gone:?}");
     fs::create_dir(&fresh.on_disk).unwrap();
 }

@@ -272,5 +272,5 @@ pub fn percent_decoded(text: &str) -> Vec<u8> {
 
 /// Every byte as `%XX`.
 pub fn percent_encoded(raw: &[u8]) -> String {
-    raw.iter().map(|byte| format!("%{byte:02X}")).collect()
+    raw.iter().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat()
 }

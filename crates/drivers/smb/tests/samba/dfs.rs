@@ -1,6 +1,9 @@
 //! Links of DFS, live and dead.
 
-use crate::{common::options, rig::*};
+use crate::{
+    common::options,
+    rig::{Rig, listed, run, whole},
+};
 use futures::StreamExt as _;
 use longshore_driver_smb::SmbStore;
 use model::{Facets, RelPath};

@@ -1,7 +1,11 @@
 //! Users of an Active Directory domain, by ticket and by password: `LONGSHORE_TEST_SMB_AD` is the URI of a share of
 //! its controller, over the directory that `LONGSHORE_TEST_SMB_DIR` names.
 
-use crate::{Trials, common::elsewhere, rig::*};
+use crate::{
+    Trials,
+    common::elsewhere,
+    rig::{Rig, at, refused, run, whole},
+};
 use libtest_mimic::{Completion, Trial};
 use longshore_driver_smb::{
     Cipher, Credentials, Demand, Dialect, Identity, Secret, ShareKind, SmbOptions, SmbStore, shares,

@@ -1,6 +1,6 @@
 //! Directories: what a listing tells, wide ones and deep ones.
 
-use crate::rig::*;
+use crate::rig::{Rig, listed, make_tree, run, walked, whole};
 use futures::TryStreamExt as _;
 use model::{Facets, Timestamp};
 use std::{

@@ -1,6 +1,9 @@
 //! Names as Windows and Samba have them.
 
-use crate::{common::options, rig::*};
+use crate::{
+    common::options,
+    rig::{Rig, listed, run, whole},
+};
 use longshore_driver_smb::SmbStore;
 use model::{Facets, Kind, RelPath};
 use std::{collections::BTreeSet, ffi::OsStr, fs, os::unix::ffi::OsStrExt as _};

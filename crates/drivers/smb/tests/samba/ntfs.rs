@@ -1,6 +1,9 @@
 //! What NTFS has and POSIX has not: security descriptors and streams.
 
-use crate::{common::options, rig::*};
+use crate::{
+    common::options,
+    rig::{Fresh, Rig, listed, run},
+};
 use longshore_driver_smb::SmbStore;
 use model::{Acl, Facets};
 use std::{env, fs, path::Path, process::Command};

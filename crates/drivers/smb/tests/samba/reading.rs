@@ -1,6 +1,9 @@
 //! Content, whole, in ranges and many files at a time.
 
-use crate::{common::options, rig::*};
+use crate::{
+    common::options,
+    rig::{Rig, noise, run, variable, whole},
+};
 use futures::{StreamExt as _, TryStreamExt as _};
 use longshore_driver_smb::{Demand, SmbOptions, SmbStore};
 use model::RelPath;

@@ -2,7 +2,7 @@
 
 use crate::{
     common::{elsewhere, options},
-    rig::*,
+    rig::{Rig, refused, run, walked},
 };
 use futures::StreamExt as _;
 use longshore_driver_smb::{Credentials, Secret, SmbOptions, SmbStore};

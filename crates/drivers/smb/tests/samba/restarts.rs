@@ -1,6 +1,11 @@
 //! Servers that are killed and started again, or hang, below walks and reads.
 
-use crate::{INNER, Trials, common::options, domain, rig::*};
+use crate::{
+    INNER, Trials,
+    common::options,
+    domain,
+    rig::{Rig, noise, refused, run},
+};
 use futures::StreamExt as _;
 use libtest_mimic::{Completion, Failed, Trial};
 use longshore_driver_smb::{SmbOptions, SmbStore};

@@ -2,7 +2,7 @@
 
 use crate::{
     common::{elsewhere, options},
-    rig::*,
+    rig::{Rig, refused, run, variable},
 };
 use longshore_driver_smb::{Cipher, Credentials, Demand, Dialect, ShareKind, Signing, SmbOptions, SmbStore, shares};
 use std::{env, process::Command};

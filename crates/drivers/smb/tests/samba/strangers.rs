@@ -1,6 +1,6 @@
 //! Whatever answers in place of an SMB server.
 
-use crate::rig::*;
+use crate::rig::{Rig, at, refused, run};
 use longshore_driver_smb::SmbOptions;
 use std::time::Duration;
 use storage::{ErrorKind, Retry};
