@@ -1,9 +1,21 @@
 //! A directory that is removed and made anew on the server's disk, under a server that remembers the old one.
+//!
+//! nfs-ganesha knows by their times that directories changed, and file systems take those from a clock that stands
+//! still for up to 10 ms. What changes twice within one tick, with a look of the server between, is shown as it was at
+//! that look. So the clock must have moved before and after a directory is made anew, and nobody else may look at the
+//! directory that it is in: other tests look at the export's root all the time.
 
 use super::{Fresh, Rig};
 use futures::TryStreamExt as _;
 use model::{Facets, Location, RelPath};
-use std::{fs, sync::Arc, thread, time::Duration};
+use std::{
+    fs,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
 use storage::{ErrorKind, ListSpec, ReadSpec, Source, collect_body};
 
 type Opened = storage::Result<Arc<dyn Source>>;
@@ -11,19 +23,45 @@ type Opened = storage::Result<Arc<dyn Source>>;
 /// How often it is made anew: nfs-ganesha answers differently each second time.
 const ROUNDS: usize = 5;
 
-/// Longer than a tick of the clock that file systems take their times from (at most 10 ms). Two changes within one
-/// tick have the same time, and nfs-ganesha, which looks at times only, goes on showing what was there before the second.
-const TICK: Duration = Duration::from_millis(25);
+/// The directory that is made anew: in one of this test's own.
+struct Remade {
+    around: Fresh,
+    on_disk: PathBuf,
+    path: RelPath,
+}
 
-/// Removes the directory, and makes it again with other files in it.
-fn remake(fresh: &Fresh, round: usize) {
-    thread::sleep(TICK);
-    fs::remove_dir_all(&fresh.on_disk).unwrap();
-    fs::create_dir_all(fresh.on_disk.join("in/deeper")).unwrap();
-    for file in ["file", "in/file", "in/deeper/file"] {
-        fs::write(fresh.on_disk.join(format!("{file}-{round}")), format!("content {round}")).unwrap();
+impl Remade {
+    fn below(around: Fresh) -> Self {
+        let (on_disk, path) = (around.on_disk.join("remade"), around.path.join(b"remade"));
+        Self { around, on_disk, path }
     }
-    thread::sleep(TICK);
+
+    /// Removes the directory, and makes it again with other files in it.
+    fn remake(&self, round: usize) {
+        tick(&self.around.on_disk);
+        if round > 0 {
+            fs::remove_dir_all(&self.on_disk).unwrap();
+        }
+        fs::create_dir_all(self.on_disk.join("in/deeper")).unwrap();
+        for file in ["file", "in/file", "in/deeper/file"] {
+            fs::write(self.on_disk.join(format!("{file}-{round}")), format!("content {round}")).unwrap();
+        }
+        tick(&self.around.on_disk);
+    }
+}
+
+/// Waits until the clock of the file system has moved on.
+fn tick(dir: &Path) {
+    let file = dir.join("tick");
+    let time = || {
+        fs::write(&file, "").unwrap();
+        let told = fs::metadata(&file).unwrap();
+        (told.ctime(), told.ctime_nsec())
+    };
+    let before = time();
+    while time() == before {
+        thread::sleep(Duration::from_millis(1));
+    }
 }
 
 async fn listed(source: &Arc<dyn Source>, dir: &RelPath) -> Vec<String> {
@@ -36,32 +74,31 @@ async fn listed(source: &Arc<dyn Source>, dir: &RelPath) -> Vec<String> {
 
 /// Each open comes from a connection of its own, first at the directory, then at one in it, then once more.
 pub async fn is_opened<F: Future<Output = Opened>>(rig: &Rig, open: impl Fn(Location) -> F) {
-    let fresh = rig.fresh("remade-open");
+    let remade = Remade::below(rig.fresh("remade-open"));
     for round in 0..ROUNDS {
-        remake(&fresh, round);
+        remade.remake(round);
         for (path, expected) in [
-            (fresh.path.clone(), vec![format!("file-{round}"), "in".to_owned()]),
-            (fresh.path.join(b"in/deeper"), vec![format!("file-{round}")]),
-            (fresh.path.join(b"in"), vec!["deeper".to_owned(), format!("file-{round}")]),
-            (fresh.path.clone(), vec![format!("file-{round}"), "in".to_owned()]),
+            (remade.path.clone(), vec![format!("file-{round}"), "in".to_owned()]),
+            (remade.path.join(b"in/deeper"), vec![format!("file-{round}")]),
+            (remade.path.join(b"in"), vec!["deeper".to_owned(), format!("file-{round}")]),
+            (remade.path.clone(), vec![format!("file-{round}"), "in".to_owned()]),
         ] {
             let source = open(rig.location().below(&path)).await.unwrap_or_else(|e| panic!("{round} {path}: {e:?}"));
             assert_eq!(listed(&source, &RelPath::ROOT).await, expected, "{round} {path}");
         }
     }
     // What is really gone is not found, and soon.
-    fs::remove_dir_all(&fresh.on_disk).unwrap();
-    let gone = open(rig.location().below(&fresh.path)).await.expect_err("nothing is there");
+    fs::remove_dir_all(&remade.on_disk).unwrap();
+    let gone = open(rig.location().below(&remade.path)).await.expect_err("nothing is there");
     assert_eq!(gone.kind(), ErrorKind::NotFound, "{gone:?}");
-    fs::create_dir(&fresh.on_disk).unwrap();
 }
 
 /// One store at the export and one at the directory itself go on over it.
 pub async fn is_listed<F: Future<Output = Opened>>(rig: &Rig, open: impl Fn(Location) -> F) {
-    let fresh = rig.fresh("remade-list");
-    remake(&fresh, 0);
-    let above = (open(rig.location()).await.unwrap(), fresh.path.clone());
-    let itself = (open(rig.location().below(&fresh.path)).await.unwrap(), RelPath::ROOT);
+    let remade = Remade::below(rig.fresh("remade-list"));
+    remade.remake(0);
+    let above = (open(rig.location()).await.unwrap(), remade.path.clone());
+    let itself = (open(rig.location().below(&remade.path)).await.unwrap(), RelPath::ROOT);
     for round in 1..=2 * ROUNDS {
         for (source, at) in [&above, &itself] {
             let below = |name: &str| if at.is_root() { name.into() } else { at.join(name.as_bytes()) };
@@ -75,7 +112,7 @@ pub async fn is_listed<F: Future<Output = Opened>>(rig: &Rig, open: impl Fn(Loca
                 assert!(names.contains(&format!("file-{}", round - 1)), "{round} {dir}: {names:?}");
             }
         }
-        remake(&fresh, round);
+        remade.remake(round);
         for (source, at) in [&above, &itself] {
             let file = format!("in/deeper/file-{round}");
             let path: RelPath = if at.is_root() { file.as_str().into() } else { at.join(file.as_bytes()) };
@@ -89,6 +126,6 @@ pub async fn is_listed<F: Future<Output = Opened>>(rig: &Rig, open: impl Fn(Loca
             assert_eq!(collect_body(content.body, 99).await.unwrap().concat(), format!("content {round}").as_bytes());
         }
     }
-    let missing = above.0.stat(&fresh.path.join(b"in/nothing"), Facets::NONE).await.unwrap_err();
+    let missing = above.0.stat(&remade.path.join(b"in/nothing"), Facets::NONE).await.unwrap_err();
     assert_eq!(missing.kind(), ErrorKind::NotFound);
 }
