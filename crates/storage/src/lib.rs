@@ -12,6 +12,8 @@ pub mod contract;
 mod error;
 pub mod memory;
 mod observe;
+pub mod pages;
+pub mod pieces;
 mod source;
 mod target;
 pub mod walk;

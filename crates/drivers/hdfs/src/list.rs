@@ -9,11 +9,14 @@ use crate::{
     failure::Failure,
 };
 use bytes::Bytes;
-use futures::{FutureExt as _, StreamExt as _, stream, stream::BoxStream};
+use futures::{FutureExt as _, stream::BoxStream};
 use hdfs_native::client::{FileStatus, ListStatusIterator};
 use model::{Entry, Facets, RelPath};
 use std::{cmp::Ordering, panic::AssertUnwindSafe, pin::pin, sync::Arc, time::Instant};
-use storage::{Cursor, Error, ErrorKind, ListSpec, Page, Result};
+use storage::{
+    Cursor, Error, ErrorKind, ListSpec, Page, Result,
+    pages::{Listing, pages},
+};
 use tokio::task::unconstrained;
 
 const OP: &str = "list";
@@ -23,24 +26,10 @@ const PAGE: usize = 1000;
 
 /// Pages of `dir`.
 pub(crate) fn list(cluster: Shared, dir: &RelPath, spec: &ListSpec) -> BoxStream<'static, Result<Page>> {
-    let start = Listing::start(cluster, dir, spec).map(Some);
-    stream::unfold(start, |state| async move {
-        match state {
-            Ok(None) => None,
-            Err(refused) => Some((Err(refused), Ok(None))),
-            Ok(Some(mut listing)) => match listing.page().await {
-                Ok(page) => {
-                    let more = page.next.is_some().then_some(listing);
-                    Some((Ok(page), Ok(more)))
-                }
-                Err(error) => Some((Err(error), Ok(None))),
-            },
-        }
-    })
-    .boxed()
+    pages(Pages::start(cluster, dir, spec))
 }
 
-struct Listing {
+struct Pages {
     cluster: Shared,
     dir: RelPath,
     absolute: String,
@@ -56,19 +45,7 @@ struct Listing {
     first: bool,
 }
 
-impl Listing {
-    fn start(cluster: Shared, dir: &RelPath, spec: &ListSpec) -> Result<Self> {
-        if spec.recursive {
-            return Err(Error::new(ErrorKind::Unsupported, OP).at(dir).because("HDFS lists one directory at a time"));
-        }
-        let absolute = cluster.absolute(dir, OP)?;
-        let (generation, client) = cluster.client();
-        let names = Arc::new(client.list_status_iter(&absolute, false));
-        let after = spec.from.as_ref().map(|cursor| cursor.0.clone());
-        let (dir, want, passing) = (dir.clone(), spec.want, after.is_some());
-        Ok(Self { cluster, dir, absolute, want, names, generation, after, ahead: None, passing, first: true })
-    }
-
+impl Listing for Pages {
     async fn page(&mut self) -> Result<Page> {
         let mut entries: Vec<Entry> = self.ahead.take().into_iter().collect();
         let limit = if self.first { PAGE } else { PAGE + 1 };
@@ -93,6 +70,20 @@ impl Listing {
                 return Ok(Page { entries, next: Some(Cursor(last)) });
             }
         }
+    }
+}
+
+impl Pages {
+    fn start(cluster: Shared, dir: &RelPath, spec: &ListSpec) -> Result<Self> {
+        if spec.recursive {
+            return Err(Error::new(ErrorKind::Unsupported, OP).at(dir).because("HDFS lists one directory at a time"));
+        }
+        let absolute = cluster.absolute(dir, OP)?;
+        let (generation, client) = cluster.client();
+        let names = Arc::new(client.list_status_iter(&absolute, false));
+        let after = spec.from.as_ref().map(|cursor| cursor.0.clone());
+        let (dir, want, passing) = (dir.clone(), spec.want, after.is_some());
+        Ok(Self { cluster, dir, absolute, want, names, generation, after, ahead: None, passing, first: true })
     }
 
     /// The next status, within the time limit. The future is polled here, so a panic of the crate ends here.

@@ -16,8 +16,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
-use storage::{Body, Error, ErrorKind, ReadSpec, Reading, Result, Retry};
-use tokio_util::task::AbortOnDropHandle;
+use storage::{
+    Body, Error, ErrorKind, ReadSpec, Reading, Result, Retry,
+    pieces::{in_order, until_error},
+};
 
 const OP: &str = "read";
 
@@ -130,31 +132,15 @@ impl File {
 
     /// `wanted` in pieces, and after the last one the check that nothing changed.
     fn pieces(self, wanted: Range<u64>) -> BoxStream<'static, Result<Bytes>> {
-        let end = wanted.end;
         let in_flight = self.cluster.options.in_flight.get();
         let file = Arc::new(self);
         let checked = file.clone();
-        let starts =
-            std::iter::successors(Some(wanted.start), |at| at.checked_add(PIECE)).take_while(move |at| *at < end);
-        stream::iter(starts)
-            .map(move |at| {
-                let file = file.clone();
-                // A task of its own, so that pieces come in while the reader of this stream does something else.
-                let task = tokio::spawn(async move { file.piece(at..end.min(at.saturating_add(PIECE))).await });
-                AbortOnDropHandle::new(task)
-            })
-            .buffered(in_flight)
-            .map(|done| done.unwrap_or_else(|error| Err(Error::new(ErrorKind::Unexpected, OP).because(error))))
-            .map(Some)
-            .chain(stream::once(async move { checked.check_unchanged().await.err().map(Err) }))
-            .filter_map(std::future::ready)
-            // The stream ends after the first error.
-            .scan(false, |failed, piece| {
-                let item = (!*failed).then_some(piece);
-                *failed = *failed || item.as_ref().is_some_and(Result::is_err);
-                std::future::ready(item)
-            })
-            .boxed()
+        let pieces = in_order(wanted, PIECE, in_flight, move |range| {
+            let file = file.clone();
+            async move { file.piece(range).await }
+        });
+        let check = stream::once(async move { checked.check_unchanged().await.err().map(Err) });
+        until_error(pieces.map(Some).chain(check).filter_map(std::future::ready)).boxed()
     }
 
     /// All of `wanted`, taken up again where it broke off.

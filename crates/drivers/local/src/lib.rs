@@ -163,7 +163,7 @@ impl Source for LocalStore {
     }
 
     fn list(&self, dir: &RelPath, spec: ListSpec) -> BoxStream<'static, Result<Page>> {
-        list::pages(self, dir, spec)
+        list::list(self, dir, spec)
     }
 
     async fn stat(&self, path: &RelPath, want: Facets) -> Result<Entry> {

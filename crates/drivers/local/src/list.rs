@@ -5,7 +5,7 @@
 
 use crate::{LocalStore, Tree, attributes::entry_at, errno::failed, temporary};
 use bytes::Bytes;
-use futures::stream::{self, BoxStream, StreamExt as _};
+use futures::stream::BoxStream;
 use model::{Facets, RelPath};
 use rustix::{
     fd::OwnedFd,
@@ -13,36 +13,34 @@ use rustix::{
     io::Errno,
 };
 use std::sync::Arc;
-use storage::{Cursor, Error, ErrorKind, ListSpec, Page, Result};
+use storage::{
+    Cursor, Error, ErrorKind, ListSpec, Page, Result,
+    pages::{Listing, pages},
+};
 
 /// Bytes of directory entries taken from the kernel at once.
 const BUFFER: usize = 32 * 1024;
 
-pub(crate) fn pages(store: &LocalStore, dir: &RelPath, spec: ListSpec) -> BoxStream<'static, Result<Page>> {
-    let listing = Listing { store: store.clone(), dir: dir.clone(), spec, open: None };
-    stream::unfold(Some(listing), |listing| async {
-        let mut listing = listing?;
-        let (store, dir, spec) = (listing.store.clone(), listing.dir.clone(), listing.spec.clone());
-        let open = listing.open.take();
-        let page = store.blocking("list", &listing.dir, move |tree| tree.page(&dir, &spec, open)).await;
-        match page {
-            Err(error) => Some((Err(error), None)),
-            Ok((page, open)) => {
-                listing.open = Some(open);
-                listing.spec.from.clone_from(&page.next);
-                let more = page.next.is_some().then_some(listing);
-                Some((Ok(page), more))
-            }
-        }
-    })
-    .boxed()
+/// Pages of `dir`.
+pub(crate) fn list(store: &LocalStore, dir: &RelPath, spec: ListSpec) -> BoxStream<'static, Result<Page>> {
+    pages(Ok(Pages { store: store.clone(), dir: dir.clone(), spec, open: None }))
 }
 
-struct Listing {
+struct Pages {
     store: LocalStore,
     dir: RelPath,
     spec: ListSpec,
     open: Option<Arc<OwnedFd>>,
+}
+
+impl Listing for Pages {
+    async fn page(&mut self) -> Result<Page> {
+        let (dir, spec, open) = (self.dir.clone(), self.spec.clone(), self.open.take());
+        let (page, open) = self.store.blocking("list", &self.dir, move |tree| tree.page(&dir, &spec, open)).await?;
+        self.open = Some(open);
+        self.spec.from.clone_from(&page.next);
+        Ok(page)
+    }
 }
 
 impl Tree {

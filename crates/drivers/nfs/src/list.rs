@@ -5,7 +5,7 @@ use crate::{
     attributes,
     decode::{self, Listed},
     failure::Failure,
-    pages::{Listing, OP, Place, pages},
+    pages::{OP, Place},
     share::{Share, Shared},
 };
 use bytes::Bytes;
@@ -13,7 +13,10 @@ use futures::{StreamExt as _, TryStreamExt as _, stream, stream::BoxStream};
 use model::{Entry, Facets, Kind, RelPath};
 use nfs3_types::nfs3::{NFS3_FHSIZE, nfsstat3};
 use std::sync::atomic::Ordering;
-use storage::{Error, ErrorKind, ListSpec, Page, Result};
+use storage::{
+    Error, ErrorKind, ListSpec, Page, Result,
+    pages::{Listing, pages},
+};
 
 /// Pages of `dir`.
 pub(crate) fn list(share: Shared, dir: &RelPath, spec: &ListSpec) -> BoxStream<'static, Result<Page>> {

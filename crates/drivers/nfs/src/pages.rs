@@ -1,10 +1,9 @@
-//! A directory as a stream of pages, and the place where each of them begins: the same in both versions.
+//! The place in a directory where a page begins: the same in both versions.
 
 use crate::names::check_names;
 use bytes::Bytes;
-use futures::{StreamExt as _, stream, stream::BoxStream};
 use model::RelPath;
-use storage::{Cursor, Error, ErrorKind, ListSpec, Page, Result};
+use storage::{Cursor, Error, ErrorKind, ListSpec, Result};
 
 pub(crate) const OP: &str = "list";
 
@@ -69,29 +68,6 @@ impl Place {
         }
         Err(Error::new(ErrorKind::Changed, OP).at(dir).because("it was made anew while it was listed"))
     }
-}
-
-/// Whatever gives the pages of a directory, one after the other.
-pub(crate) trait Listing: Send + 'static {
-    fn page(&mut self) -> impl Future<Output = Result<Page>> + Send;
-}
-
-/// The pages of a listing, up to the last or to the first error.
-pub(crate) fn pages<L: Listing>(start: Result<L>) -> BoxStream<'static, Result<Page>> {
-    stream::unfold(start.map(Some), |state| async move {
-        match state {
-            Ok(None) => None,
-            Err(refused) => Some((Err(refused), Ok(None))),
-            Ok(Some(mut listing)) => match listing.page().await {
-                Ok(page) => {
-                    let more = page.next.is_some().then_some(listing);
-                    Some((Ok(page), Ok(more)))
-                }
-                Err(error) => Some((Err(error), Ok(None))),
-            },
-        }
-    })
-    .boxed()
 }
 
 #[cfg(test)]

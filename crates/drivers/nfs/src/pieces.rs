@@ -1,12 +1,14 @@
 //! Content of a file in as many READs as it takes, several of them in flight, in order: the same in both versions.
 
 use crate::again::Outdated;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::{StreamExt as _, stream, stream::BoxStream};
 use model::{Entry, RelPath, Stamp};
 use std::{ops::Range, sync::Arc};
-use storage::{Body, Error, ErrorKind, ReadSpec, Result};
-use tokio_util::task::AbortOnDropHandle;
+use storage::{
+    Body, Error, ErrorKind, ReadSpec, Result,
+    pieces::{in_order, joined, until_error},
+};
 
 pub(crate) const OP: &str = "read";
 
@@ -25,13 +27,19 @@ impl Piece {
     }
 }
 
-/// A file that is being read, as the first answer described it.
+/// A file as the first answer described it.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    pub path: RelPath,
+    pub handle: Bytes,
+    pub stamp: Stamp,
+}
+
+/// A file that is being read.
 pub(crate) trait Reads: Send + Sync + Sized + 'static {
     type Failure: Outdated + Send;
 
-    fn path(&self) -> &RelPath;
-    fn handle(&self) -> &Bytes;
-    fn stamp(&self) -> &Stamp;
+    fn known(&self) -> &Known;
     /// Bytes of one READ.
     fn step(&self) -> u32;
     /// READs in flight: as many pieces of at most `step` bytes are held, taken or not.
@@ -95,7 +103,7 @@ pub(crate) fn body(file: impl Reads, wanted: Range<u64>, first: Piece) -> Result
         return Ok(Body::Whole(data));
     }
     if end {
-        return Err(changed(file.path(), "it ends before the size that the server states"));
+        return Err(changed(&file.known().path, "it ends before the size that the server states"));
     }
     let from = wanted.start + data.len() as u64;
     let rest = pieces(file, from..wanted.end);
@@ -103,31 +111,18 @@ pub(crate) fn body(file: impl Reads, wanted: Range<u64>, first: Piece) -> Result
 }
 
 fn pieces(file: impl Reads, wanted: Range<u64>) -> BoxStream<'static, Result<Bytes>> {
-    let (step, ahead, end) = (u64::from(file.step()), file.ahead(), wanted.end);
+    let (step, ahead) = (u64::from(file.step()), file.ahead());
     let file = Arc::new(file);
-    let starts =
-        std::iter::successors(Some(wanted.start), move |at| at.checked_add(step)).take_while(move |at| *at < end);
-    stream::iter(starts)
-        .map(move |at| {
-            let file = Arc::clone(&file);
-            // A task of its own: a reader that pauses must not hold up requests that wait for their turn.
-            let task = tokio::spawn(async move { piece(&*file, at..end.min(at.saturating_add(step))).await });
-            AbortOnDropHandle::new(task)
-        })
-        .buffered(ahead)
-        .map(|done| done.unwrap_or_else(|e| Err(Error::new(ErrorKind::Unexpected, OP).because(e))))
-        // The stream ends after the first error.
-        .scan(false, |failed, piece| {
-            let item = (!*failed).then_some(piece);
-            *failed = *failed || item.as_ref().is_some_and(Result::is_err);
-            std::future::ready(item)
-        })
-        .boxed()
+    let pieces = in_order(wanted, step, ahead, move |range| {
+        let file = Arc::clone(&file);
+        async move { piece(&*file, range).await }
+    });
+    until_error(pieces).boxed()
 }
 
 /// All of `wanted`, in as many READs as the server makes of it.
 async fn piece(file: &impl Reads, wanted: Range<u64>) -> Result<Bytes> {
-    let mut handle = file.handle().clone();
+    let mut handle = file.known().handle.clone();
     let mut parts: Vec<Bytes> = Vec::new();
     let mut at = wanted.start;
     while at < wanted.end {
@@ -146,21 +141,14 @@ async fn piece(file: &impl Reads, wanted: Range<u64>) -> Result<Bytes> {
             Ok((piece, stamp)) => (piece.cut(count), stamp),
             Err(failure) => return Err(file.error(failure).await),
         };
-        if !same_content(file.stamp(), &stamp) {
-            return Err(changed(file.path(), "it was written while it was read"));
+        if !same_content(&file.known().stamp, &stamp) {
+            return Err(changed(&file.known().path, "it was written while it was read"));
         }
         at += piece.data.len() as u64;
         if at < wanted.end && (piece.end || piece.data.is_empty()) {
-            return Err(changed(file.path(), "it ends before the size that the server states"));
+            return Err(changed(&file.known().path, "it ends before the size that the server states"));
         }
         parts.push(piece.data);
     }
-    if parts.len() == 1 {
-        return Ok(parts.swap_remove(0));
-    }
-    let mut joined = BytesMut::with_capacity(parts.iter().map(Bytes::len).sum());
-    for part in &parts {
-        joined.extend_from_slice(part);
-    }
-    Ok(joined.freeze())
+    Ok(joined(parts))
 }

@@ -6,7 +6,7 @@ use crate::{
     decode::Content,
     failure::Failure,
     names::check_names,
-    pieces::{self, OP, Piece, Reads},
+    pieces::{self, Known, OP, Piece, Reads},
     share::{Share, Shared},
 };
 use bytes::Bytes;
@@ -31,7 +31,8 @@ pub(crate) async fn read(share: &Shared, path: &RelPath, spec: ReadSpec) -> Resu
         meta.atime = accessed.map(attributes::timestamp);
     }
     let wanted = pieces::agreed(&spec, &entry)?;
-    let file = File { share: share.clone(), path: path.clone(), handle, stamp: entry.stamp.clone() };
+    let known = Known { path: path.clone(), handle, stamp: entry.stamp.clone() };
+    let file = File { share: share.clone(), known };
     let body = pieces::body(file, wanted, piece)?;
     Ok(Reading { entry, body })
 }
@@ -81,25 +82,17 @@ async fn read_once(share: &Share, handle: &Bytes, offset: u64, count: u32) -> Re
     Ok((Piece { data, end }, attributes))
 }
 
-/// The file that is being read, as the first answer described it.
+/// The file that is being read.
 struct File {
     share: Shared,
-    path: RelPath,
-    handle: Bytes,
-    stamp: Stamp,
+    known: Known,
 }
 
 impl Reads for File {
     type Failure = Failure;
 
-    fn path(&self) -> &RelPath {
-        &self.path
-    }
-    fn handle(&self) -> &Bytes {
-        &self.handle
-    }
-    fn stamp(&self) -> &Stamp {
-        &self.stamp
+    fn known(&self) -> &Known {
+        &self.known
     }
     fn step(&self) -> u32 {
         self.share.read_size
@@ -114,10 +107,10 @@ impl Reads for File {
     }
 
     async fn find_again(&self) -> Result<Bytes, Failure> {
-        self.share.find_anew(&self.path).await
+        self.share.find_anew(&self.known.path).await
     }
 
     async fn error(&self, failure: Failure) -> Error {
-        self.share.error(failure, OP, &self.path)
+        self.share.error(failure, OP, &self.known.path)
     }
 }

@@ -8,12 +8,13 @@ use crate::{
 };
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::{StreamExt as _, stream, stream::BoxStream};
+use futures::stream::BoxStream;
 use model::{Entry, Facets, Kind, NameRules, RelPath, Stamp, Timestamp};
 use std::{collections::BTreeMap, io, num::NonZeroU32, sync::Arc};
 use storage::{
     Capabilities, Cursor, Error, ErrorKind, ListOrder, ListSpec, MetaWrite, NodeKinds, Page, PartRules, Publish,
     ReadSpec, Reading, Result, Source, Usage,
+    pages::{Listing, pages},
 };
 
 /// Entries on a page.
@@ -137,35 +138,7 @@ impl Source for InventoryStore {
     }
 
     fn list(&self, dir: &RelPath, spec: ListSpec) -> BoxStream<'static, Result<Page>> {
-        let after = spec.from.map(|cursor| cursor.0);
-        let mut base = dir.as_bytes().to_vec();
-        if !dir.is_root() {
-            base.push(b'/');
-        }
-        // Begins where the directory does, not where the report does.
-        let from = after.clone().or_else(|| (!base.is_empty()).then(|| Bytes::from(base.clone())));
-        let failed = |why: io::Error| Error::new(ErrorKind::Unexpected, "list").because(why);
-        let records = match self.sorted.records(from) {
-            Ok(records) => records,
-            Err(why) => return stream::iter([Err(failed(why).at(dir))]).boxed(),
-        };
-        let fresh = after.is_none() && !dir.is_root();
-        let listing = Listing { records: Box::new(records), base, recursive: spec.recursive, last: after, fresh };
-        let place = dir.clone();
-        stream::unfold(Some(listing), move |listing| {
-            let place = place.clone();
-            async move {
-                let mut listing = listing?;
-                match listing.page() {
-                    Ok(page) => {
-                        let more = page.next.is_some();
-                        Some((Ok(page), more.then_some(listing)))
-                    }
-                    Err(error) => Some((Err(error.at(&place)), None)),
-                }
-            }
-        })
-        .boxed()
+        pages(Pages::start(&self.sorted, dir, spec))
     }
 
     async fn stat(&self, path: &RelPath, _want: Facets) -> Result<Entry> {
@@ -191,7 +164,8 @@ fn only_listed(doing: &'static str) -> Error {
 }
 
 /// A listing under way. Reads of a local disk, a page at a time.
-struct Listing {
+struct Pages {
+    dir: RelPath,
     records: Box<dyn Iterator<Item = io::Result<Record>> + Send>,
     base: Vec<u8>,
     recursive: bool,
@@ -201,13 +175,39 @@ struct Listing {
     fresh: bool,
 }
 
-impl Listing {
-    fn page(&mut self) -> Result<Page> {
+impl Pages {
+    fn start(sorted: &Arc<Sorted>, dir: &RelPath, spec: ListSpec) -> Result<Self> {
+        let last = spec.from.map(|cursor| cursor.0);
+        let mut base = dir.as_bytes().to_vec();
+        if !dir.is_root() {
+            base.push(b'/');
+        }
+        // Begins where the directory does, not where the report does.
+        let from = last.clone().or_else(|| (!base.is_empty()).then(|| Bytes::from(base.clone())));
+        let records = sorted.records(from).map_err(|why| failed(why).at(dir))?;
+        let fresh = last.is_none() && !dir.is_root();
+        Ok(Self { dir: dir.clone(), records: Box::new(records), base, recursive: spec.recursive, last, fresh })
+    }
+
+    fn end(&self, entries: Vec<Entry>) -> Result<Page> {
+        if self.fresh {
+            return Err(Error::new(ErrorKind::NotFound, DOING).at(&self.dir));
+        }
+        Ok(Page { entries, next: None })
+    }
+}
+
+fn failed(why: io::Error) -> Error {
+    Error::new(ErrorKind::Unexpected, DOING).because(why)
+}
+
+impl Listing for Pages {
+    async fn page(&mut self) -> Result<Page> {
         let mut entries = Vec::with_capacity(PAGE);
         while entries.len() < PAGE {
             let record = match self.records.next() {
                 None => return self.end(entries),
-                Some(record) => record.map_err(|why| Error::new(ErrorKind::Unexpected, DOING).because(why))?,
+                Some(record) => record.map_err(|why| failed(why).at(&self.dir))?,
             };
             let Some(rest) = record.key.strip_prefix(&self.base[..]) else { return self.end(entries) };
             self.fresh = false;
@@ -220,13 +220,6 @@ impl Listing {
             self.last = Some(key);
         }
         Ok(Page { entries, next: self.last.clone().map(Cursor) })
-    }
-
-    fn end(&self, entries: Vec<Entry>) -> Result<Page> {
-        if self.fresh {
-            return Err(Error::new(ErrorKind::NotFound, "list"));
-        }
-        Ok(Page { entries, next: None })
     }
 }
 

@@ -24,7 +24,10 @@ use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _, stream, stream::BoxStream};
 use model::{Entry, Facets, RelPath};
 use std::{collections::VecDeque, sync::Arc};
-use storage::{Error, ErrorKind, ListSpec, Page, Result};
+use storage::{
+    Error, ErrorKind, ListSpec, Page, Result,
+    pages::{Listing, pages},
+};
 
 const OP: &str = "list";
 
@@ -37,24 +40,10 @@ const AT_ONCE: usize = 32;
 
 /// Pages of `dir`.
 pub(crate) fn list(client: Arc<Client>, dir: &RelPath, spec: &ListSpec) -> BoxStream<'static, Result<Page>> {
-    let start = Listing::start(client, dir, spec).map(Some);
-    stream::unfold(start, |state| async move {
-        match state {
-            Ok(None) => None,
-            Err(refused) => Some((Err(refused), Ok(None))),
-            Ok(Some(mut listing)) => match listing.page().await {
-                Ok(page) => {
-                    let more = page.next.is_some().then_some(listing);
-                    Some((Ok(page), Ok(more)))
-                }
-                Err(error) => Some((Err(error), Ok(None))),
-            },
-        }
-    })
-    .boxed()
+    pages(Pages::start(client, dir, spec))
 }
 
-struct Listing {
+struct Pages {
     client: Arc<Client>,
     dir: RelPath,
     units: Vec<u16>,
@@ -74,21 +63,7 @@ struct Open {
     end: bool,
 }
 
-impl Listing {
-    fn start(client: Arc<Client>, dir: &RelPath, spec: &ListSpec) -> Result<Self> {
-        let units = client::units(dir, OP)?;
-        if spec.recursive {
-            return Err(Error::new(ErrorKind::Unsupported, OP).at(dir).because("SMB lists one directory at a time"));
-        }
-        let resume = match &spec.from {
-            None => None,
-            Some(cursor) => Some(Mark::from_cursor(cursor).ok_or_else(|| {
-                Error::new(ErrorKind::Changed, OP).at(dir).because("the cursor is not one of this driver")
-            })?),
-        };
-        Ok(Self { client, dir: dir.clone(), units, want: spec.want, mark: Mark::default(), resume, open: None })
-    }
-
+impl Listing for Pages {
     async fn page(&mut self) -> Result<Page> {
         loop {
             let raw = self.next_answer().await.map_err(|failure| failure.at(OP, &self.dir))?;
@@ -110,6 +85,22 @@ impl Listing {
             let entries = self.complete(entries).await?;
             return Ok(Page { entries, next: (!ended).then(|| self.mark.cursor()) });
         }
+    }
+}
+
+impl Pages {
+    fn start(client: Arc<Client>, dir: &RelPath, spec: &ListSpec) -> Result<Self> {
+        let units = client::units(dir, OP)?;
+        if spec.recursive {
+            return Err(Error::new(ErrorKind::Unsupported, OP).at(dir).because("SMB lists one directory at a time"));
+        }
+        let resume = match &spec.from {
+            None => None,
+            Some(cursor) => Some(Mark::from_cursor(cursor).ok_or_else(|| {
+                Error::new(ErrorKind::Changed, OP).at(dir).because("the cursor is not one of this driver")
+            })?),
+        };
+        Ok(Self { client, dir: dir.clone(), units, want: spec.want, mark: Mark::default(), resume, open: None })
     }
 
     fn changed(&self) -> Error {

@@ -19,12 +19,14 @@ use crate::{
         status::Status,
     },
 };
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::{StreamExt as _, stream, stream::BoxStream};
 use model::RelPath;
 use std::{ops::Range, sync::Arc};
-use storage::{Body, Error, ErrorKind, ReadSpec, Reading, Result};
-use tokio_util::task::AbortOnDropHandle;
+use storage::{
+    Body, Error, ErrorKind, ReadSpec, Reading, Result,
+    pieces::{in_order, joined},
+};
 
 const OP: &str = "read";
 
@@ -96,20 +98,12 @@ impl Opened {
 
     fn pieces(self, wanted: Range<u64>) -> BoxStream<'static, Result<Bytes>> {
         let step = u64::from(self.room());
-        let end = wanted.end;
         let file = Arc::new(self);
         let last = Arc::clone(&file);
-        let starts =
-            std::iter::successors(Some(wanted.start), move |at| at.checked_add(step)).take_while(move |at| *at < end);
-        let pieces = stream::iter(starts)
-            .map(move |at| {
-                let file = Arc::clone(&file);
-                // A task of its own, so that READs go on while the reader pauses.
-                let task = tokio::spawn(async move { file.piece(at..end.min(at.saturating_add(step))).await });
-                AbortOnDropHandle::new(task)
-            })
-            .buffered(IN_FLIGHT)
-            .map(|done| done.unwrap_or_else(|e| Err(Error::new(ErrorKind::Unexpected, OP).because(e))));
+        let pieces = in_order(wanted, step, IN_FLIGHT, move |range| {
+            let file = Arc::clone(&file);
+            async move { file.piece(range).await }
+        });
         // Every piece waits for the one behind it, so that the last is given only after the file was looked at again.
         stream::unfold(Some((pieces.boxed(), None, last)), |state| async move {
             let (mut pieces, mut held, file) = state?;
@@ -147,14 +141,7 @@ impl Opened {
             at += piece.len() as u64;
             parts.push(piece);
         }
-        if parts.len() == 1 {
-            return Ok(parts.swap_remove(0));
-        }
-        let mut joined = BytesMut::with_capacity(parts.iter().map(Bytes::len).sum());
-        for part in &parts {
-            joined.extend_from_slice(part);
-        }
-        Ok(joined.freeze())
+        Ok(joined(parts))
     }
 
     /// Looks whether the file is still what it was, as the server tells it of the open file.

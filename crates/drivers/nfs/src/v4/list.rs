@@ -10,12 +10,15 @@ use super::{
 };
 use crate::{
     again::surely,
-    pages::{Listing, OP, Place, pages},
+    pages::{OP, Place},
 };
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _, stream, stream::BoxStream};
 use model::{Entry, Facets, Kind, RelPath, Stamp};
-use storage::{Error, ErrorKind, ListSpec, Page, Result};
+use storage::{
+    Error, ErrorKind, ListSpec, Page, Result,
+    pages::{Listing, pages},
+};
 
 /// Targets of links, and entries that the page left out, asked for together.
 const TOGETHER: usize = 16;

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     again::surely,
     names::check_names,
-    pieces::{self, OP, Piece, Reads, changed, same_content},
+    pieces::{self, Known, OP, Piece, Reads, changed, same_content},
 };
 use bytes::Bytes;
 use model::{RelPath, Stamp};
@@ -29,7 +29,7 @@ pub(crate) async fn read(tree: &Shared, path: &RelPath, spec: ReadSpec) -> Resul
         Err(failure) => return Err(tree.error(failure, OP, path).await),
     };
     let kind = told.kind;
-    let Some(entry) = entry::entry(path.clone(), file.handle.clone(), told, spec.want) else {
+    let Some(entry) = entry::entry(path.clone(), file.known.handle.clone(), told, spec.want) else {
         return Err(Error::new(ErrorKind::Unexpected, OP).at(path).because("the server does not tell what it is"));
     };
     if kind != Some(FILE) {
@@ -65,7 +65,11 @@ async fn begin(tree: &Shared, path: &RelPath, locator: Option<Bytes>, spec: &Rea
     };
     let expected = pieces::expected(spec, known.as_ref().and_then(|told| told.size));
     let is_file = known.as_ref().is_none_or(|told| told.kind == Some(FILE));
-    let file = |handle, stamp| File { tree: tree.clone(), path: path.clone(), handle, stamp, opened: Arc::default() };
+    let file = |handle, stamp| File {
+        tree: tree.clone(),
+        known: Known { path: path.clone(), handle, stamp },
+        opened: Arc::default(),
+    };
     if expected == 0 || !is_file {
         // Nothing to read; what it is still has to be told, and an empty file may have grown.
         let told = match known {
@@ -81,16 +85,14 @@ async fn begin(tree: &Shared, path: &RelPath, locator: Option<Bytes>, spec: &Rea
         file.reopen(StateId::ANONYMOUS).await?;
     }
     let (told, piece, steady) = file.first_read(pieces::wanted(spec).start, count, asked).await?;
-    file.stamp = entry::stamp(&told);
+    file.known.stamp = entry::stamp(&told);
     Ok(First { file, told, piece: piece.cut(count), steady })
 }
 
-/// The file that is being read, as the first answer described it.
+/// The file that is being read.
 struct File {
     tree: Shared,
-    path: RelPath,
-    handle: Bytes,
-    stamp: Stamp,
+    known: Known,
     /// Where the server wants the file to be open.
     opened: Arc<tokio::sync::Mutex<Option<Arc<Opened>>>>,
 }
@@ -122,7 +124,9 @@ impl File {
     /// Attributes, one READ, and whether the file was still the same after it.
     async fn first_read(&self, at: u64, count: u32, asked: Bitmap) -> Result<(Attributes, Piece, bool), Failure> {
         self.call(
-            |state| Compound::new("READ").put(&self.handle).attributes(asked).read(state, at, count).attributes(STAMP),
+            |state| {
+                Compound::new("READ").put(&self.known.handle).attributes(asked).read(state, at, count).attributes(STAMP)
+            },
             |mut reply| {
                 reply.done(op::PUTFH)?;
                 let told = reply.attributes()?;
@@ -143,7 +147,7 @@ impl File {
         if let Some(other) = opened.as_ref().filter(|opened| opened.state != refused) {
             return Ok(other.state);
         }
-        let fresh = Opened::new(&self.tree, &self.handle).await?;
+        let fresh = Opened::new(&self.tree, &self.known.handle).await?;
         let state = fresh.state;
         *opened = Some(Arc::new(fresh));
         Ok(state)
@@ -153,14 +157,8 @@ impl File {
 impl Reads for File {
     type Failure = Failure;
 
-    fn path(&self) -> &RelPath {
-        &self.path
-    }
-    fn handle(&self) -> &Bytes {
-        &self.handle
-    }
-    fn stamp(&self) -> &Stamp {
-        &self.stamp
+    fn known(&self) -> &Known {
+        &self.known
     }
     fn step(&self) -> u32 {
         self.tree.read_size
@@ -182,10 +180,10 @@ impl Reads for File {
     }
 
     async fn find_again(&self) -> Result<Bytes, Failure> {
-        self.tree.find_anew(&self.path, STAMP).await
+        self.tree.find_anew(&self.known.path, STAMP).await
     }
 
     async fn error(&self, failure: Failure) -> Error {
-        self.tree.error(failure, OP, &self.path).await
+        self.tree.error(failure, OP, &self.known.path).await
     }
 }

@@ -1,7 +1,7 @@
 //! Reading what a server sent, and writing what it gets: little-endian numbers, and never beyond the end.
 
 use bytes::Bytes;
-use std::fmt;
+use std::{fmt, iter};
 
 /// What the server sent makes no sense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +62,35 @@ impl<'a> Reader<'a> {
     pub fn structure(&mut self, expected: u16) -> Result<(), Malformed> {
         if self.u16()? == expected { Ok(()) } else { Err(Malformed("a structure has another size than its kind has")) }
     }
+}
+
+/// Entries of which each begins with the distance to the next, 0 for the last (`NextEntryOffset`, [MS-FSCC] 2.4).
+/// `read` gets what follows that number. An entry that reaches into the next is an error, the last item.
+pub(crate) fn chained<'a, T>(
+    raw: &'a [u8],
+    mut read: impl FnMut(&mut Reader<'a>) -> Result<T, Malformed>,
+) -> impl Iterator<Item = Result<T, Malformed>> {
+    let mut rest = raw;
+    iter::from_fn(move || {
+        // Nothing comes after the last, or after what cannot be understood.
+        let entry = std::mem::take(&mut rest);
+        if entry.is_empty() {
+            return None;
+        }
+        let mut at = Reader::new(entry);
+        let mut one = || {
+            let next = at.size()?;
+            let item = read(&mut at)?;
+            if next != 0 {
+                if next < entry.len() - at.rest().len() {
+                    return Err(Malformed("an entry lies within another"));
+                }
+                rest = entry.get(next..).ok_or(Malformed("an entry lies beyond the end"))?;
+            }
+            Ok(item)
+        };
+        Some(one())
+    })
 }
 
 /// A length of the wire as one of ours.

@@ -1,6 +1,6 @@
 //! Entries of a listing: `FileIdBothDirectoryInformation` ([MS-FSCC] 2.4.22).
 
-use super::cursor::{Malformed, Reader};
+use super::cursor::{Malformed, chained};
 
 /// One entry. Times are 100 ns since 1601; the name is as it came, little-endian 16-bit units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,46 +25,18 @@ impl Item<'_> {
     }
 }
 
-/// Bytes before the name.
-const FIXED: usize = 104;
-
 /// The entries of one answer.
 pub(crate) fn items(raw: &[u8]) -> impl Iterator<Item = Result<Item<'_>, Malformed>> {
-    let mut rest = raw;
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let item = item(rest);
-        match &item {
-            Ok((_, Some(next))) => {
-                let Some(after) = rest.get(*next..) else {
-                    rest = &[];
-                    return Some(Err(Malformed("an entry lies beyond the end of the listing")));
-                };
-                rest = after;
-            }
-            Ok((_, None)) | Err(_) => rest = &[],
-        }
-        Some(item.map(|(item, _)| item))
+    chained(raw, |at| {
+        at.skip(4)?; // file index: not kept by any file system of today
+        let (created, accessed, written, changed) = (at.u64()?, at.u64()?, at.u64()?, at.u64()?);
+        let (size, allocated) = (at.u64()?, at.u64()?);
+        let attributes = at.u32()?;
+        let name_len = at.size()?;
+        let ea_or_tag = at.u32()?;
+        at.skip(1 + 1 + 24 + 2)?; // short name
+        let file_id = at.u64()?;
+        let name = at.bytes(name_len)?;
+        Ok(Item { created, accessed, written, changed, size, allocated, attributes, ea_or_tag, file_id, name })
     })
-}
-
-fn item(raw: &[u8]) -> Result<(Item<'_>, Option<usize>), Malformed> {
-    let mut at = Reader::new(raw);
-    let next = at.size()?;
-    at.skip(4)?; // file index: not kept by any file system of today
-    let (created, accessed, written, changed) = (at.u64()?, at.u64()?, at.u64()?, at.u64()?);
-    let (size, allocated) = (at.u64()?, at.u64()?);
-    let attributes = at.u32()?;
-    let name_len = at.size()?;
-    let ea_or_tag = at.u32()?;
-    at.skip(1 + 1 + 24 + 2)?; // short name
-    let file_id = at.u64()?;
-    let name = at.bytes(name_len)?;
-    if next != 0 && next < FIXED + name_len {
-        return Err(Malformed("an entry of the listing lies within another"));
-    }
-    let item = Item { created, accessed, written, changed, size, allocated, attributes, ea_or_tag, file_id, name };
-    Ok((item, (next != 0).then_some(next)))
 }

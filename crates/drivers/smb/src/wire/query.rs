@@ -1,7 +1,7 @@
 //! QUERY_DIRECTORY and QUERY_INFO ([MS-SMB2] 2.2.33 to 2.2.38), and what they tell of a file ([MS-FSCC] 2.4).
 
 use super::{
-    cursor::{Malformed, Reader, Writer, len16, shared, size},
+    cursor::{Malformed, Reader, Writer, chained, len16, shared, size},
     file::OpenId,
     header::HEADER,
 };
@@ -106,24 +106,13 @@ impl All {
 
 /// Names of the alternate streams in a `FileStreamInformation`: without the colon before and the type behind.
 pub(crate) fn streams(raw: &[u8]) -> Result<Vec<Bytes>, Malformed> {
-    let mut found = Vec::new();
-    let mut rest = raw;
-    while !rest.is_empty() {
-        let mut at = Reader::new(rest);
-        let next = at.size()?;
+    let name = |at: &mut Reader<'_>| {
         let len = at.size()?;
         at.skip(16)?;
         let name = names::from_wire(at.bytes(len)?);
         let name = name.strip_prefix(b":").unwrap_or(&name);
-        let name = name.strip_suffix(b":$DATA").unwrap_or(name);
-        // The content itself is the stream without a name.
-        if !name.is_empty() {
-            found.push(Bytes::copy_from_slice(name));
-        }
-        if next == 0 {
-            break;
-        }
-        rest = rest.get(next.max(24)..).ok_or(Malformed("a stream lies beyond the end"))?;
-    }
-    Ok(found)
+        Ok(Bytes::copy_from_slice(name.strip_suffix(b":$DATA").unwrap_or(name)))
+    };
+    // The content itself is the stream without a name.
+    chained(raw, name).filter(|name| !name.as_ref().is_ok_and(Bytes::is_empty)).collect()
 }

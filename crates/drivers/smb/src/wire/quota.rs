@@ -1,7 +1,7 @@
 //! Quotas: of a volume ([MS-FSCC] 2.5.2) and of its users ([MS-SMB2] 2.2.37.1, [MS-FSCC] 2.4.41). All sizes are bytes.
 
 use super::{
-    cursor::{Malformed, Reader, Writer, len32},
+    cursor::{Malformed, Reader, Writer, chained, len32},
     file::OpenId,
     header::HEADER,
 };
@@ -69,22 +69,14 @@ pub(crate) fn request(index: &OpenId, restart: bool, room: u32) -> Vec<u8> {
 
 /// `FILE_QUOTA_INFORMATION` entries ([MS-FSCC] 2.4.41).
 pub(crate) fn users(raw: &[u8]) -> Result<Vec<UserQuota>, Malformed> {
-    let mut found = Vec::new();
-    let mut rest = raw;
-    while !rest.is_empty() {
-        let mut at = Reader::new(rest);
-        let next = at.size()?;
+    let user = |at: &mut Reader<'_>| {
         let len = at.size()?;
         at.skip(8)?; // when it was changed
         let (used, warning, limit) = (at.u64()?, at.u64()?, at.u64()?);
         let sid = sid(at.bytes(len)?)?;
-        found.push(UserQuota { sid, used, warning: bound(warning), limit: bound(limit) });
-        if next == 0 {
-            break;
-        }
-        rest = rest.get(next.max(48)..).ok_or(Malformed("a quota lies beyond the end"))?;
-    }
-    Ok(found)
+        Ok(UserQuota { sid, used, warning: bound(warning), limit: bound(limit) })
+    };
+    chained(raw, user).collect()
 }
 
 fn bound(limit: u64) -> Option<u64> {
