@@ -2,7 +2,7 @@
 #![allow(clippy::print_stdout)]
 
 use driver_local::{LocalOptions, LocalStore};
-use longshore_collectors::{DiscoverOptions, LocalCollector, discover};
+use longshore_collectors::{DiscoverOptions, discover, local};
 use model::{Location, Timestamp};
 use std::{
     error::Error,
@@ -23,7 +23,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     let probe = Arc::clone(&options.latency);
     let store = LocalStore::open(directory.as_bytes(), LocalOptions { probe, ..LocalOptions::default() })?;
-    let collector = LocalCollector::new(store, &Location::file(directory.as_bytes()));
+    let collector = local::collector(store, &Location::file(directory.as_bytes()));
     let began = Instant::now();
     let profile = discover(&collector, Path::new(out), options).await?;
     let entries = profile.counts.files + profile.counts.dirs;

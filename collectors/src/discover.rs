@@ -98,7 +98,7 @@ impl DiscoverOptions {
 ///
 /// Errors: `Source` when the system cannot be read at all, `Gone` when it stops answering, `Interrupted`,
 /// `Inventory` (also when another process discovers the same system into this inventory).
-pub async fn discover(collector: &dyn Collector, out: &Path, options: DiscoverOptions) -> Result<Profile, Error> {
+pub async fn discover(collector: &Collector, out: &Path, options: DiscoverOptions) -> Result<Profile, Error> {
     let source = collector.source();
     // First, because it goes through the source and waits for its window.
     let root = match before(&options, "look at", source.stat(&RelPath::ROOT, Facets::NONE)).await {
@@ -107,7 +107,7 @@ pub async fn discover(collector: &dyn Collector, out: &Path, options: DiscoverOp
     };
     let volume = root.as_ref().and_then(|root| root.stamp.file_id).map(|id| id.volume);
     let root = root.map_or_else(|| Place::new(RelPath::ROOT, None), |root| Place::of(&root, &Line::default()));
-    let system = before(&options, "find out what it is", collector.identify()).await?;
+    let system = before(&options, "find out what it is", collector.protocol().identify()).await?;
     let usage = match before(&options, "ask for the size of", source.usage()).await {
         // A server that keeps the size of its volume to itself can still be walked.
         Err(refused) if refused.reach() == Reach::Item => {
@@ -225,10 +225,10 @@ struct Asked {
 
 impl Asked {
     /// Never fails: what cannot be told is a finding itself.
-    async fn of(collector: &dyn Collector, stop: &CancellationToken) -> Self {
+    async fn of(collector: &Collector, stop: &CancellationToken) -> Self {
         let (findings, second_count) = tokio::join!(
-            in_time(collector.findings(), stop, "what else the system knows of the location"),
-            in_time(collector.second_count(), stop, "the second count"),
+            in_time(collector.protocol().findings(), stop, "what else the system knows of the location"),
+            in_time(collector.protocol().second_count(), stop, "the second count"),
         );
         let (mut findings, unfound) = findings.map_or_else(|unfound| (Vec::new(), Some(unfound)), |all| (all, None));
         let (second_count, uncounted) =

@@ -5,7 +5,7 @@ use crate::{
     discover::silent,
     gather::{Feed, Load},
     journal::{Next, Step},
-    relist::{Known, relist},
+    relist::{Found, Known, relist},
     replay::Replayed,
     snapshots,
 };
@@ -172,6 +172,9 @@ impl Following {
                     let place = walk.place().cloned().unwrap_or_else(|| Place::new(dir, None));
                     self.unreadable(place, error, &mut walk).await?;
                 }
+                Some(WalkEvent::UnreadableEntry { path, error }) => {
+                    self.left_out.push(Step::Unreadable(problem(&path, &error)));
+                }
                 Some(WalkEvent::Restarted { dir }) => self.restarted(&dir, &mut walk).await?,
             }
         }
@@ -256,9 +259,7 @@ impl Following {
     }
 
     async fn give_up(&mut self, place: &Place, error: &Error) -> Result<(), Stopped> {
-        let detail = error.cause().map_or_else(|| error.to_string(), |cause| format!("{error} ({cause})"));
-        let problem = Problem { path: place.dir.clone(), kind: error.kind().word().to_owned(), detail };
-        self.step(Step::Unreadable(problem)).await?;
+        self.step(Step::Unreadable(problem(&place.dir, error))).await?;
         // What came of it before counts; of one that never answered there is nothing to close.
         if place.cursor.is_some() { self.finish(place.dir.clone()).await } else { Ok(()) }
     }
@@ -297,14 +298,18 @@ impl Following {
             Err(failed) => std::panic::resume_unwind(failed.into_panic()),
         };
         let feed = self.feed.clone();
-        let (mut count, mut children) = (0, Vec::new());
-        let listed = relist(&self.source, dir, self.want, known, &mut children, async |entries: Vec<Entry>| {
+        let (mut count, mut children, mut unread) = (0, Vec::new(), Vec::new());
+        let found = Found { children: &mut children, unread: &mut unread };
+        let listed = relist(&self.source, dir, self.want, known, found, async |entries: Vec<Entry>| {
             count += u64::try_from(entries.len()).unwrap_or(u64::MAX);
             let page = Step::Page { dir: dir.clone(), entries, next: Next::Same, links: place.links };
             feed.send(Feed::Step(page)).await.is_ok()
         });
         let listed = listed.await;
         self.entries_since += count;
+        for error in unread {
+            self.step(Step::Unreadable(problem(error.path().unwrap_or(dir), &error))).await?;
+        }
         for child in children.iter().rev().filter(|child| !place.line.holds(child)) {
             walk.push(Place::of(child, &place.line));
         }
@@ -354,6 +359,11 @@ impl Following {
     async fn feed(&self, order: Feed) -> Result<(), Stopped> {
         self.feed.send(order).await.map_err(|_| Stopped::NotGathered)
     }
+}
+
+fn problem(path: &RelPath, error: &Error) -> Problem {
+    let detail = error.cause().map_or_else(|| error.to_string(), |cause| format!("{error} ({cause})"));
+    Problem { path: path.clone(), kind: error.kind().word().to_owned(), detail }
 }
 
 fn unwritten(op: &'static str, path: &Path, error: &io::Error) -> Error {

@@ -1,53 +1,36 @@
 //! The image of a NameNode: the namespace of a cluster at one transaction, and how old that is.
 
-use crate::Collector;
+use crate::{Collector, Protocol};
 use async_trait::async_trait;
 use driver_fsimage::{FsimageStore, ImageFacts};
 use inventory::{Finding, SecondCount, System, Weight};
 use model::{Facets, Location, Timestamp};
 use std::{collections::BTreeMap, sync::Arc};
-use storage::Source;
 
 /// A directory of an image.
 #[derive(Debug)]
-pub struct FsimageCollector {
-    location: Location,
+struct Fsimage {
     store: FsimageStore,
-    source: Arc<dyn Source>,
     fetched: BTreeMap<String, String>,
     /// The image is shown from its root, so its own totals are those of the location.
     whole: bool,
 }
 
-impl FsimageCollector {
-    /// Of an image that was read; `location` is how it was called. `whole` when it is shown from its root.
-    pub fn new(store: FsimageStore, location: &Location, whole: bool) -> Self {
-        Self { location: location.clone(), source: Arc::new(store.clone()), store, fetched: BTreeMap::new(), whole }
-    }
-    /// What whoever fetched the image knows of it (from where, when the checkpoint was made, what it lacks).
-    #[must_use]
-    pub fn fetched(mut self, facts: BTreeMap<String, String>) -> Self {
-        self.fetched = facts;
-        self
-    }
-    /// Walks through a wrapper (retry, deadlines) instead of the bare store.
-    #[must_use]
-    pub fn wrapped(mut self, wrap: impl FnOnce(Arc<dyn Source>) -> Arc<dyn Source>) -> Self {
-        self.source = wrap(self.source);
-        self
-    }
+/// Of an image that was read; `location` is how it was called. `whole` when it is shown from its root. `fetched` is what
+/// whoever fetched the image knows of it (from where, when the checkpoint was made, what it lacks).
+pub fn collector(
+    store: FsimageStore,
+    location: &Location,
+    whole: bool,
+    fetched: BTreeMap<String, String>,
+) -> Collector {
+    Collector::new(location.clone(), Arc::new(store.clone()), Fsimage { store, fetched, whole })
 }
 
 #[async_trait]
-impl Collector for FsimageCollector {
-    fn location(&self) -> &Location {
-        &self.location
-    }
-    fn source(&self) -> Arc<dyn Source> {
-        Arc::clone(&self.source)
-    }
-    fn told(&self) -> Facets {
-        self.source.caps().reads
+impl Protocol for Fsimage {
+    fn told(&self, reads: Facets) -> Facets {
+        reads
     }
     async fn identify(&self) -> storage::Result<System> {
         let facts = self.store.facts();

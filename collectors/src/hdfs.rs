@@ -1,43 +1,27 @@
 //! HDFS: what NameNodes say of themselves and of the directory, over RPC and HTTP.
 
-use crate::Collector;
+use crate::{Collector, Protocol};
 use async_trait::async_trait;
 use driver_hdfs::{ClusterFacts, HdfsStore, NameNodeFacts, SnapshottableDir};
 use inventory::{Finding, SecondCount, System, Weight};
-use model::{ByteSize, Facets, Location, RelPath, Timestamp, human_count};
+use model::{ByteSize, Facets, RelPath, Timestamp, human_count};
 use std::{collections::BTreeMap, sync::Arc};
-use storage::Source;
 
 /// A directory of a cluster.
 #[derive(Debug)]
-pub struct HdfsCollector {
+struct Hdfs {
     store: HdfsStore,
-    source: Arc<dyn Source>,
 }
 
-impl HdfsCollector {
-    /// Of a connected store.
-    pub fn new(store: HdfsStore) -> Self {
-        Self { source: Arc::new(store.clone()), store }
-    }
-    /// Walks through a wrapper (retry, deadlines) instead of the bare store.
-    #[must_use]
-    pub fn wrapped(mut self, wrap: impl FnOnce(Arc<dyn Source>) -> Arc<dyn Source>) -> Self {
-        self.source = wrap(self.source);
-        self
-    }
+/// Of a connected store.
+pub fn collector(store: HdfsStore) -> Collector {
+    Collector::new(store.location().clone(), Arc::new(store.clone()), Hdfs { store })
 }
 
 #[async_trait]
-impl Collector for HdfsCollector {
-    fn location(&self) -> &Location {
-        self.store.location()
-    }
-    fn source(&self) -> Arc<dyn Source> {
-        Arc::clone(&self.source)
-    }
-    fn told(&self) -> Facets {
-        self.source.caps().reads
+impl Protocol for Hdfs {
+    fn told(&self, reads: Facets) -> Facets {
+        reads
     }
     async fn identify(&self) -> storage::Result<System> {
         let facts = self.store.identify().await;

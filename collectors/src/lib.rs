@@ -1,44 +1,36 @@
 //! Discovery: what a system is, what it holds, and how fast it answers, into an inventory.
 //!
-//! The walk is `storage::walk`, the format is `inventory`; a [`Collector`] adds what its protocol alone can
+//! The walk is `storage::walk`, the format is `inventory`; a [`Protocol`] adds what it alone can
 //! tell. Nothing here can write to what it looks at: a collector hands out a [`storage::Source`].
 
 mod collector;
 mod discover;
 mod error;
 mod follow;
-mod fsimage;
+pub mod fsimage;
 mod gather;
-mod hdfs;
+pub mod hdfs;
 mod host;
 mod journal;
 mod latency;
-mod local;
+pub mod local;
 mod many;
-mod nfs;
-mod nfs4;
-mod object;
+pub mod nfs;
+pub mod nfs4;
+pub mod object;
 mod progress;
 mod relist;
 mod replay;
-mod report;
-mod smb;
+pub mod report;
+pub mod smb;
 mod snapshots;
 mod standing;
 pub mod systems;
 
-pub use collector::Collector;
+pub use collector::{Collector, Protocol};
 pub use discover::{CheckpointRule, DiscoverOptions, discover};
 pub use error::Error;
-pub use fsimage::FsimageCollector;
-pub use hdfs::HdfsCollector;
 pub use host::disks;
 pub use latency::LatencyProbe;
-pub use local::LocalCollector;
 pub use many::{Job, Together, discover_all, gates, server, twice};
-pub use nfs::NfsCollector;
-pub use nfs4::Nfs4Collector;
-pub use object::ObjectCollector;
 pub use progress::{Progress, ProgressClock, ProgressNumbers};
-pub use report::ReportCollector;
-pub use smb::SmbCollector;

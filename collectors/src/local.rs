@@ -1,44 +1,28 @@
 //! A directory of this host: what the system's list of mounts says of it.
 
-use crate::Collector;
+use crate::{Collector, Protocol};
 use async_trait::async_trait;
 use driver_local::LocalStore;
 use inventory::{Finding, SecondCount, System};
 use model::{Facets, Location};
 use std::{collections::BTreeMap, path::Path, sync::Arc};
-use storage::Source;
 use sysinfo::Disks;
 
 /// A directory of this host.
 #[derive(Debug)]
-pub struct LocalCollector {
+struct Local {
     location: Location,
-    source: Arc<dyn Source>,
 }
 
-impl LocalCollector {
-    /// Of an opened store; `location` is how it was called.
-    pub fn new(store: LocalStore, location: &Location) -> Self {
-        Self { location: location.clone(), source: Arc::new(store) }
-    }
-    /// Walks through a wrapper (retry, deadlines) instead of the bare store.
-    #[must_use]
-    pub fn wrapped(mut self, wrap: impl FnOnce(Arc<dyn Source>) -> Arc<dyn Source>) -> Self {
-        self.source = wrap(self.source);
-        self
-    }
+/// Of an opened store; `location` is how it was called.
+pub fn collector(store: LocalStore, location: &Location) -> Collector {
+    Collector::new(location.clone(), Arc::new(store), Local { location: location.clone() })
 }
 
 #[async_trait]
-impl Collector for LocalCollector {
-    fn location(&self) -> &Location {
-        &self.location
-    }
-    fn source(&self) -> Arc<dyn Source> {
-        Arc::clone(&self.source)
-    }
-    fn told(&self) -> Facets {
-        self.source.caps().reads
+impl Protocol for Local {
+    fn told(&self, reads: Facets) -> Facets {
+        reads
     }
     async fn identify(&self) -> storage::Result<System> {
         let mut details = BTreeMap::new();

@@ -17,7 +17,7 @@ use storage::{ErrorKind, Gate, Limits};
 #[derive(Debug)]
 pub struct Job {
     /// What to discover.
-    pub collector: Box<dyn Collector>,
+    pub collector: Collector,
     /// How; each has its own progress and latency probe.
     pub options: DiscoverOptions,
 }
@@ -82,7 +82,7 @@ pub async fn discover_all(jobs: Vec<Job>, out: &Path, together: Together) -> Vec
 async fn one(job: Job, out: &Path) -> Result<Profile, Error> {
     use futures::FutureExt as _;
     let Job { collector, options } = job;
-    let work = AssertUnwindSafe(discover(collector.as_ref(), out, options)).catch_unwind();
+    let work = AssertUnwindSafe(discover(&collector, out, options)).catch_unwind();
     Box::pin(work).await.unwrap_or_else(|panic| {
         let said = panic.downcast_ref::<&str>().map(|said| (*said).to_owned());
         let said = said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();

@@ -1,44 +1,28 @@
 //! NFSv3: what a server says of itself in MOUNT, FSINFO and PATHCONF.
 
-use crate::Collector;
+use crate::{Collector, Protocol};
 use async_trait::async_trait;
 use driver_nfs::NfsStore;
 use inventory::{Finding, SecondCount, System};
-use model::{Facets, Location, RelPath};
+use model::{Facets, RelPath};
 use std::{collections::BTreeMap, sync::Arc};
-use storage::Source;
 
 /// A directory of an NFSv3 export.
 #[derive(Debug)]
-pub struct NfsCollector {
+struct Nfs {
     store: NfsStore,
-    source: Arc<dyn Source>,
 }
 
-impl NfsCollector {
-    /// Of a mounted store.
-    pub fn new(store: NfsStore) -> Self {
-        Self { source: Arc::new(store.clone()), store }
-    }
-    /// Walks through a wrapper (retry, deadlines) instead of the bare store.
-    #[must_use]
-    pub fn wrapped(mut self, wrap: impl FnOnce(Arc<dyn Source>) -> Arc<dyn Source>) -> Self {
-        self.source = wrap(self.source);
-        self
-    }
+/// Of a mounted store.
+pub fn collector(store: NfsStore) -> Collector {
+    Collector::new(store.location().clone(), Arc::new(store.clone()), Nfs { store })
 }
 
 #[async_trait]
-impl Collector for NfsCollector {
-    fn location(&self) -> &Location {
-        self.store.location()
-    }
-    fn source(&self) -> Arc<dyn Source> {
-        Arc::clone(&self.source)
-    }
+impl Protocol for Nfs {
     /// READDIRPLUS carries the whole `fattr3` of every entry.
-    fn told(&self) -> Facets {
-        self.source.caps().reads
+    fn told(&self, reads: Facets) -> Facets {
+        reads
     }
     /// NFSv3 has no word for product or version.
     async fn identify(&self) -> storage::Result<System> {

@@ -1,45 +1,29 @@
 //! NFSv4.1: what a server says of itself when a session is made, and of the file system that was opened.
 
-use crate::Collector;
+use crate::{Collector, Protocol};
 use async_trait::async_trait;
 use driver_nfs::v4::Nfs4Store;
 use inventory::{Finding, SecondCount, System};
-use model::{Facets, Location, RelPath};
+use model::{Facets, RelPath};
 use std::{collections::BTreeMap, sync::Arc};
-use storage::Source;
 
 /// A directory of an NFSv4.1 server.
 #[derive(Debug)]
-pub struct Nfs4Collector {
+struct Nfs4 {
     store: Nfs4Store,
-    source: Arc<dyn Source>,
 }
 
-impl Nfs4Collector {
-    /// Of a connected store.
-    pub fn new(store: Nfs4Store) -> Self {
-        Self { source: Arc::new(store.clone()), store }
-    }
-    /// Walks through a wrapper (retry, deadlines) instead of the bare store.
-    #[must_use]
-    pub fn wrapped(mut self, wrap: impl FnOnce(Arc<dyn Source>) -> Arc<dyn Source>) -> Self {
-        self.source = wrap(self.source);
-        self
-    }
+/// Of a connected store.
+pub fn collector(store: Nfs4Store) -> Collector {
+    Collector::new(store.location().clone(), Arc::new(store.clone()), Nfs4 { store })
 }
 
 #[async_trait]
-impl Collector for Nfs4Collector {
-    fn location(&self) -> &Location {
-        self.store.location()
-    }
-    fn source(&self) -> Arc<dyn Source> {
-        Arc::clone(&self.source)
-    }
+impl Protocol for Nfs4 {
     /// READDIR carries every attribute that is asked for. An ACL can be as large as the rest of the entries
     /// together, and whether there is one beyond the mode cannot be told from its presence: it is left out.
-    fn told(&self) -> Facets {
-        self.source.caps().reads.minus(Facets::NFS4_ACL)
+    fn told(&self, reads: Facets) -> Facets {
+        reads.minus(Facets::NFS4_ACL)
     }
     async fn identify(&self) -> storage::Result<System> {
         fn text<T: ToString>(value: Option<T>) -> Option<String> {

@@ -1,46 +1,30 @@
 //! S3 and what speaks like it: what the server's headers and the bucket's configuration say, and what lies in a
 //! bucket besides the objects that a listing shows.
 
-use crate::Collector;
+use crate::{Collector, Protocol};
 use async_trait::async_trait;
 use driver_s3::{ClassTally, Fact, S3Store, Survey, SurveyLimits, Versioning};
 use inventory::{Finding, SecondCount, System, Weight};
 use model::{ByteSize, Facets, Location, human_count};
 use std::{collections::BTreeMap, sync::Arc};
-use storage::Source;
 
 /// A bucket, or a prefix in one.
 #[derive(Debug)]
-pub struct ObjectCollector {
+struct Object {
     location: Location,
     store: S3Store,
-    source: Arc<dyn Source>,
     classes: Arc<ClassTally>,
 }
 
-impl ObjectCollector {
-    /// Of an opened store; `location` is how it was called, `classes` what the store was given to count in.
-    pub fn new(store: S3Store, location: &Location, classes: Arc<ClassTally>) -> Self {
-        Self { location: location.clone(), source: Arc::new(store.clone()), store, classes }
-    }
-    /// Walks through a wrapper (retry, deadlines) instead of the bare store.
-    #[must_use]
-    pub fn wrapped(mut self, wrap: impl FnOnce(Arc<dyn Source>) -> Arc<dyn Source>) -> Self {
-        self.source = wrap(self.source);
-        self
-    }
+/// Of an opened store; `location` is how it was called, `classes` what the store was given to count in.
+pub fn collector(store: S3Store, location: &Location, classes: Arc<ClassTally>) -> Collector {
+    Collector::new(location.clone(), Arc::new(store.clone()), Object { location: location.clone(), store, classes })
 }
 
 #[async_trait]
-impl Collector for ObjectCollector {
-    fn location(&self) -> &Location {
-        &self.location
-    }
-    fn source(&self) -> Arc<dyn Source> {
-        Arc::clone(&self.source)
-    }
+impl Protocol for Object {
     /// A listing has keys, sizes, times and tags of entities; metadata costs a request for each object.
-    fn told(&self) -> Facets {
+    fn told(&self, _reads: Facets) -> Facets {
         Facets::MTIME
     }
     /// Asks the bucket, so that wrong credentials or a missing bucket show before the walk.

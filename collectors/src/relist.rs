@@ -46,8 +46,16 @@ impl Known {
     }
 }
 
-/// Lists `dir`, hands new entries to `deliver`, and adds the directories among them that are to be walked to
-/// `children`, those of them too that came before an error. `deliver` answers false when nobody wants more.
+/// What a listing showed beside entries, before an error too.
+pub(crate) struct Found<'a> {
+    /// New directories that are to be walked.
+    pub(crate) children: &'a mut Vec<Entry>,
+    /// Entries that could not be read.
+    pub(crate) unread: &'a mut Vec<Error>,
+}
+
+/// Lists `dir`, hands new entries to `deliver`, and adds what else was `found`. `deliver` answers false when nobody
+/// wants more.
 ///
 /// Errors: as the listing's; `Changed` when it lost its place again and again.
 pub(crate) async fn relist(
@@ -55,11 +63,12 @@ pub(crate) async fn relist(
     dir: &RelPath,
     want: Facets,
     mut known: Known,
-    children: &mut Vec<Entry>,
+    found: Found<'_>,
     mut deliver: impl AsyncFnMut(Vec<Entry>) -> bool,
 ) -> Result<(), Error> {
     let mut tries = 0;
     'again: loop {
+        found.unread.clear();
         let mut pages = source.list(dir, ListSpec { recursive: false, want, from: None });
         while let Some(page) = pages.next().await {
             match page {
@@ -67,7 +76,8 @@ pub(crate) async fn relist(
                     let mut entries = page.entries;
                     entries.retain(|entry| known.is_new(entry.path.file_name()));
                     let walked = |entry: &&Entry| entry.kind.is_dir() && !snapshots::is_snapshot(entry);
-                    children.extend(entries.iter().filter(walked).cloned());
+                    found.unread.extend(page.unread);
+                    found.children.extend(entries.iter().filter(walked).cloned());
                     if !deliver(entries).await {
                         return Ok(());
                     }

@@ -1,6 +1,6 @@
 //! An S3 Inventory report: a bucket as it was when the report was made.
 
-use crate::Collector;
+use crate::{Collector, Protocol};
 use async_trait::async_trait;
 use driver_s3_inventory::InventoryStore;
 use inventory::{Finding, SecondCount, System, Weight};
@@ -10,38 +10,26 @@ use storage::Source;
 
 /// The objects of a report.
 #[derive(Debug)]
-pub struct ReportCollector {
-    location: Location,
+struct Report {
     store: Arc<InventoryStore>,
-    source: Arc<dyn Source>,
 }
 
-impl ReportCollector {
-    /// Of a report that was read; `location` is how it was called.
-    pub fn new(store: InventoryStore, location: &Location) -> Self {
-        let store = Arc::new(store);
-        Self { location: location.clone(), source: Arc::clone(&store) as Arc<dyn Source>, store }
-    }
-    /// Walks through a wrapper (retry, deadlines) instead of the bare store.
-    #[must_use]
-    pub fn wrapped(mut self, wrap: impl FnOnce(Arc<dyn Source>) -> Arc<dyn Source>) -> Self {
-        self.source = wrap(self.source);
-        self
-    }
+/// Of a report that was read; `location` is how it was called.
+pub fn collector(store: InventoryStore, location: &Location) -> Collector {
+    let store = Arc::new(store);
+    let source = Arc::clone(&store) as Arc<dyn Source>;
+    Collector::new(location.clone(), source, Report { store })
+}
+
+impl Report {
     fn made(&self) -> String {
         jiff::Timestamp::from_second(self.store.manifest().created.secs).unwrap_or_default().to_string()
     }
 }
 
 #[async_trait]
-impl Collector for ReportCollector {
-    fn location(&self) -> &Location {
-        &self.location
-    }
-    fn source(&self) -> Arc<dyn Source> {
-        Arc::clone(&self.source)
-    }
-    fn told(&self) -> Facets {
+impl Protocol for Report {
+    fn told(&self, _reads: Facets) -> Facets {
         Facets::MTIME
     }
     async fn identify(&self) -> storage::Result<System> {

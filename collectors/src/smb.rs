@@ -1,47 +1,30 @@
 //! SMB: what a server says when it is asked for a session, and of the volume behind the share.
 
-use crate::Collector;
+use crate::{Collector, Protocol};
 use async_trait::async_trait;
 use driver_smb::{Identity, Quotas, SmbStore};
 use inventory::{Finding, SecondCount, System, Weight};
 use model::{ByteSize, Facets, Location};
 use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
-use storage::Source;
 
 /// A directory of a share.
 #[derive(Debug)]
-pub struct SmbCollector {
-    location: Location,
+struct Smb {
     store: SmbStore,
-    source: Arc<dyn Source>,
 }
 
-impl SmbCollector {
-    /// Of a connected store; `location` is how it was called.
-    pub fn new(store: SmbStore, location: &Location) -> Self {
-        Self { location: location.clone(), source: Arc::new(store.clone()), store }
-    }
-    /// Walks through a wrapper (retry, deadlines) instead of the bare store.
-    #[must_use]
-    pub fn wrapped(mut self, wrap: impl FnOnce(Arc<dyn Source>) -> Arc<dyn Source>) -> Self {
-        self.source = wrap(self.source);
-        self
-    }
+/// Of a connected store; `location` is how it was called.
+pub fn collector(store: SmbStore, location: &Location) -> Collector {
+    Collector::new(location.clone(), Arc::new(store.clone()), Smb { store })
 }
 
 #[async_trait]
-impl Collector for SmbCollector {
-    fn location(&self) -> &Location {
-        &self.location
-    }
-    fn source(&self) -> Arc<dyn Source> {
-        Arc::clone(&self.source)
-    }
+impl Protocol for Smb {
     /// A listing has names, sizes, times and attributes. Security descriptors and the names of streams cost
     /// requests of their own for each file: they are looked at by a move, not by a discovery.
-    fn told(&self) -> Facets {
+    fn told(&self, reads: Facets) -> Facets {
         const LISTED: Facets = Facets::MTIME.and(Facets::ATIME).and(Facets::BIRTH).and(Facets::NTFS_ATTR);
-        self.source.caps().reads.shared(LISTED)
+        reads.shared(LISTED)
     }
     async fn identify(&self) -> storage::Result<System> {
         let said = self.store.identify();

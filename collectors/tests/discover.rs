@@ -92,7 +92,8 @@ fn a_discovery_that_is_told_to_stop_goes_on_where_it_stopped() {
         let out = tempfile::tempdir().unwrap();
         let first = options(2, 1_000_000);
         let stop = first.stop.clone();
-        let (stopped, ()) = tokio::join!(discover(&odd, out.path(), first.clone()), async {
+        let collector = odd.collector();
+        let (stopped, ()) = tokio::join!(discover(&collector, out.path(), first.clone()), async {
             odd.hung.notified().await;
             stop.cancel();
         });

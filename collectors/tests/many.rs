@@ -30,7 +30,7 @@ async fn one_that_fails_one_that_hangs_and_one_that_is_there_twice_stop_no_other
         let mut options = options(2, 1000);
         options.silence = Duration::from_millis(300);
         progress.push(std::sync::Arc::clone(&options.progress));
-        jobs.push(Job { collector: Box::new(odd), options });
+        jobs.push(Job { collector: odd.collector(), options });
     }
     let out = tempfile::tempdir().unwrap();
     let one = NonZeroUsize::new(1).unwrap();
@@ -63,7 +63,10 @@ async fn no_server_is_asked_for_more_systems_together_than_it_may() {
     for place in ["memory://a/1", "memory://a/2", "memory://a/3"] {
         let hung = system(place, 3).await;
         hung.pages_left.store(0, Ordering::SeqCst);
-        jobs.push(Job { collector: Box::new(hung), options: DiscoverOptions { silence: SILENCE, ..options(1, 1000) } });
+        jobs.push(Job {
+            collector: hung.collector(),
+            options: DiscoverOptions { silence: SILENCE, ..options(1, 1000) },
+        });
     }
     let out = tempfile::tempdir().unwrap();
     let two = NonZeroUsize::new(2).unwrap();

@@ -6,7 +6,7 @@ use driver_local::{LocalOptions, LocalStore};
 use driver_nfs::{NfsOptions, NfsStore};
 use driver_s3::{S3Options, S3Store};
 use inventory::{Inventory, Profile, rows::read_entries};
-use longshore_collectors::{Collector, DiscoverOptions, LocalCollector, NfsCollector, ObjectCollector, discover};
+use longshore_collectors::{DiscoverOptions, discover, local, nfs, object};
 use model::{Location, Metadata, RelPath, Timestamp};
 use std::{
     collections::BTreeMap,
@@ -101,7 +101,7 @@ async fn a_local_tree_is_found_as_an_independent_walk_finds_it() {
     let probe = Arc::clone(&options.latency);
     let store = LocalStore::open(tree.path().as_os_str().as_bytes(), LocalOptions { probe, ..LocalOptions::default() });
     let location = Location::file(tree.path().as_os_str().as_bytes());
-    let collector = LocalCollector::new(store.unwrap(), &location);
+    let collector = local::collector(store.unwrap(), &location);
     let out = tempfile::tempdir().unwrap();
     let profile = discover(&collector, out.path(), options).await.unwrap();
     assert_eq!(rows(out.path()), found);
@@ -128,7 +128,7 @@ async fn an_nfs_export_is_found_as_its_server_sees_it() {
     let probe = Arc::clone(&options.latency);
     let store = NfsStore::connect(&location, NfsOptions { probe, ..NfsOptions::default() }).await.unwrap();
     let out = tempfile::tempdir().unwrap();
-    let profile = discover(&NfsCollector::new(store), out.path(), options).await.unwrap();
+    let profile = discover(&nfs::collector(store), out.path(), options).await.unwrap();
     assert_eq!(rows(out.path()), found);
     check_tree(&profile, &found);
     assert_eq!(profile.system.protocol, "nfs3");
@@ -154,7 +154,7 @@ async fn a_bucket_is_found_key_by_key() {
         store.put(key, WriteSpec::default(), vec![vec![1; 10].into()]).await.unwrap();
     }
     store.make(&"empty".into(), Node::Dir, &Metadata::default()).await.unwrap();
-    let collector = ObjectCollector::new(store.clone(), &location, std::sync::Arc::default());
+    let collector = object::collector(store.clone(), &location, std::sync::Arc::default());
     let out = tempfile::tempdir().unwrap();
     let found = discover(&collector, out.path(), options).await;
     for key in keys.iter().chain([&"empty".into()]) {

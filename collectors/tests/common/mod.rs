@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use futures::{StreamExt as _, stream::BoxStream};
 use inventory::{Finding, Inventory, Profile, SecondCount, System, rows::read_entries};
-use longshore_collectors::{Collector, DiscoverOptions, Error};
+use longshore_collectors::{Collector, DiscoverOptions, Error, Protocol};
 use model::{Entry, Facets, Location, Metadata, RelPath, Timestamp};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -57,6 +57,9 @@ impl Odd {
             second_count: Ok(None),
         }
     }
+    pub fn collector(&self) -> Collector {
+        Collector::new(self.place.clone(), Arc::new(self.clone()), self.clone())
+    }
 }
 
 fn take_one(left: &AtomicUsize) -> bool {
@@ -103,14 +106,8 @@ impl Source for Odd {
 }
 
 #[async_trait]
-impl Collector for Odd {
-    fn location(&self) -> &Location {
-        &self.place
-    }
-    fn source(&self) -> Arc<dyn Source> {
-        Arc::new(self.clone())
-    }
-    fn told(&self) -> Facets {
+impl Protocol for Odd {
+    fn told(&self, _reads: Facets) -> Facets {
         Facets::POSIX
     }
     async fn identify(&self) -> Result<System> {
@@ -153,7 +150,7 @@ pub fn options(concurrency: usize, entries: u64) -> DiscoverOptions {
 /// Discovers; a run that was just abandoned may hold its lock for another moment.
 pub async fn discovered(odd: &Odd, out: &Path, options: &DiscoverOptions) -> std::result::Result<Profile, Error> {
     loop {
-        match longshore_collectors::discover(odd, out, options.clone()).await {
+        match longshore_collectors::discover(&odd.collector(), out, options.clone()).await {
             Err(Error::Inventory(inventory::Error::Locked { .. })) => {
                 tokio::time::sleep(std::time::Duration::from_millis(1)).await;
             }

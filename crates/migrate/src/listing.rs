@@ -113,16 +113,22 @@ pub(crate) async fn source(
                 if dir.is_root() || stops_the_side(&error) {
                     return Err(Error::Location { side: Side::Source.word(), source: error });
                 }
-                let hint = error.hint_text().map(str::to_owned);
-                ledger.unreadable(&dir, error.kind().word(), detail(&error), hint);
-                unreadable.push(names.to(&dir).unwrap_or(dir));
+                unreadable.push(unread(dir, &error, names, ledger));
             }
+            WalkEvent::UnreadableEntry { path, error } => unreadable.push(unread(path, &error, names, ledger)),
             WalkEvent::Skipped { dir, reason } => tracing::debug!(path = %dir, %reason, "directory left out"),
             // The sorter sees entries twice then; the comparison keeps one of each key.
             WalkEvent::Restarted { .. } | WalkEvent::Done { .. } => {}
         }
     }
     Ok(Listing { sorted: feed.finish().await?, unreadable })
+}
+
+/// Books something that cannot be read as failed; its path at the target.
+fn unread(path: RelPath, error: &storage::Error, names: Names, ledger: &Ledger) -> RelPath {
+    let hint = error.hint_text().map(str::to_owned);
+    ledger.unreadable(&path, error.kind().word(), detail(error), hint);
+    names.to(&path).unwrap_or(path)
 }
 
 /// Lists the target. A target that is not there yet is empty.
@@ -152,6 +158,7 @@ pub(crate) async fn target(
                 }
                 unreadable.push(dir);
             }
+            WalkEvent::UnreadableEntry { path, .. } => unreadable.push(path),
             WalkEvent::Skipped { .. } | WalkEvent::Restarted { .. } | WalkEvent::Done { .. } => {}
         }
     }

@@ -157,6 +157,7 @@ fn always(door: Door, under: &str, fault: Fault) -> FaultPlan {
 #[tokio::test]
 async fn one_item_that_fails_is_booked_and_the_rest_arrives() {
     for (door, fault, kind) in [
+        (Door::Entry, Fault::Before(ErrorKind::Denied), "denied"),
         (Door::Read, Fault::Before(ErrorKind::Denied), "denied"),
         (Door::Read, Fault::Truncate { at: 10 }, "changed"),
         (Door::Put, Fault::Before(ErrorKind::Unexpected), "unexpected"),
@@ -209,12 +210,15 @@ async fn too_many_failures_stop_the_run() {
 }
 
 #[tokio::test]
-async fn an_unreadable_directory_costs_itself_and_hides_nothing_as_extra() {
+async fn what_is_unreadable_costs_itself_and_hides_nothing_as_extra() {
     let (source, target) = (tree().await, MemoryStore::keys(1024));
     let folder = tempfile::tempdir().unwrap();
     run(job(Arc::new(source.clone()), Arc::new(target.clone()), folder.path())).await.unwrap();
-    let from = Arc::new(Faulty::new(Arc::new(source), always(Door::List, "dir", Fault::Before(ErrorKind::Denied))));
-    let (result, error) = run(job(from, Arc::new(target), folder.path())).await.unwrap();
-    assert!(error.is_none(), "{error:?}");
-    assert_eq!((result.tally.failed.get("denied"), result.tally.extra), (Some(&1), 0), "{:#?}", result.tally);
+    for (door, at) in [(Door::List, "dir"), (Door::Entry, "dir/small-50")] {
+        let denied = always(door, at, Fault::Before(ErrorKind::Denied));
+        let from = Arc::new(Faulty::new(Arc::new(source.clone()), denied));
+        let (result, error) = run(job(from, Arc::new(target.clone()), folder.path())).await.unwrap();
+        assert!(error.is_none(), "{error:?}");
+        assert_eq!((result.tally.failed.get("denied"), result.tally.extra), (Some(&1), 0), "{:#?}", result.tally);
+    }
 }

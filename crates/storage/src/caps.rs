@@ -39,6 +39,28 @@ pub struct Capabilities {
     pub nodes: NodeKinds,
 }
 
+impl Capabilities {
+    /// Of a store that is only read, whose content can be read in ranges and is refused when it changed. Nothing can
+    /// be written there, so no part is ever taken. What it tells and names are the driver's to add.
+    pub const READ_ONLY: Self = Self {
+        reads: Facets::NONE,
+        writes: Facets::NONE,
+        meta_write: MetaWrite::AnyTime,
+        list: ListOrder::PerDirectory,
+        recursive_list: false,
+        ranged_read: true,
+        conditional_read: true,
+        conditional_write: false,
+        publish: Publish::InPlace,
+        parts: PartRules { min: 0, max: 0, max_count: 0, equal_sizes: false, in_flight: NonZeroU32::MIN },
+        put_max: 0,
+        names: NameRules::POSIX,
+        prefix_len: 0,
+        digests: &[],
+        nodes: NodeKinds { dirs: false, symlinks: false, hard_links: false, specials: false },
+    };
+}
+
 /// Which nodes besides files a target can hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about a store")]

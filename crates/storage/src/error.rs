@@ -1,13 +1,15 @@
 //! What went wrong, said once, in the driver.
 
 use model::RelPath;
-use std::{error::Error as StdError, fmt, time::Duration};
+use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
 
 /// What happened, whether trying again may help, and how far the damage reaches.
 ///
 /// One pointer wide: a `Result` in a hot loop stays small.
+#[derive(Clone)]
 pub struct Error(Box<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
     retry: Retry,
@@ -15,7 +17,7 @@ struct Inner {
     op: &'static str,
     path: Option<RelPath>,
     hint: Option<String>,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 /// What happened. Nobody matches on text; a driver that cannot tell says `Unexpected`.
@@ -179,7 +181,7 @@ impl Error {
     /// The server's own words, or the error underneath.
     #[must_use]
     pub fn because(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.0.source = Some(cause.into());
+        self.0.source = Some(Arc::from(cause.into()));
         self
     }
     /// What a person can do about it, when we know.

@@ -28,7 +28,6 @@ mod tests {
     use super::*;
     use crate::{Cursor, Error, ErrorKind};
     use bytes::Bytes;
-    use futures::executor::block_on;
 
     /// Pages left, and whether the last is an error.
     struct Left(u8, bool);
@@ -40,18 +39,18 @@ mod tests {
                 return Err(Error::new(ErrorKind::Denied, "list"));
             }
             let next = (self.0 > 0).then(|| Cursor(Bytes::from_static(b"on")));
-            Ok(Page { entries: Vec::new(), next })
+            Ok(Page::new(Vec::new(), next))
         }
     }
 
-    fn kinds(start: Result<Left>) -> Vec<Option<ErrorKind>> {
-        block_on(pages(start).map(|page| page.err().map(|error| error.kind())).collect())
+    async fn kinds(start: Result<Left>) -> Vec<Option<ErrorKind>> {
+        pages(start).map(|page| page.err().map(|error| error.kind())).collect().await
     }
 
-    #[test]
-    fn a_listing_ends_with_its_last_page_or_with_the_first_error() {
-        assert_eq!(kinds(Ok(Left(3, false))), [None, None, None]);
-        assert_eq!(kinds(Ok(Left(2, true))), [None, Some(ErrorKind::Denied)]);
-        assert_eq!(kinds(Err(Error::new(ErrorKind::Invalid, "list"))), [Some(ErrorKind::Invalid)]);
+    #[tokio::test]
+    async fn a_listing_ends_with_its_last_page_or_with_the_first_error() {
+        assert_eq!(kinds(Ok(Left(3, false))).await, [None, None, None]);
+        assert_eq!(kinds(Ok(Left(2, true))).await, [None, Some(ErrorKind::Denied)]);
+        assert_eq!(kinds(Err(Error::new(ErrorKind::Invalid, "list"))).await, [Some(ErrorKind::Invalid)]);
     }
 }

@@ -52,8 +52,18 @@ pub struct ListSpec {
 pub struct Page {
     /// What was listed.
     pub entries: Vec<Entry>,
+    /// Names that were listed, but of which the server does not tell what they are: the error of each, with its path.
+    /// Not among `entries`. Errors that concern more than one entry fail the listing instead.
+    pub unread: Vec<Error>,
     /// Where to go on; `None` at the end.
     pub next: Option<Cursor>,
+}
+
+impl Page {
+    /// Entries that were all read.
+    pub fn new(entries: Vec<Entry>, next: Option<Cursor>) -> Self {
+        Self { entries, unread: Vec::new(), next }
+    }
 }
 
 /// A place in a listing, in the driver's own form.

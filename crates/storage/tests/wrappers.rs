@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _, future::join_all, stream::BoxStream};
 use longshore_storage::{
-    Body, Capabilities, Deadline, Deadlines, Error, ErrorKind, FaultPlan, Faulty, Limited, Limits, ListSpec,
+    Body, Capabilities, Deadline, Deadlines, Error, ErrorKind, FaultPlan, Faulty, Limited, Limits, ListOrder, ListSpec,
     MemoryStore, Page, Probe, ReadSpec, Reading, Result, RetryPolicy, Retrying, Source, Target, Timed, Usage,
     WriteSpec, collect_body,
     wrap::{Door, Fault, FaultRule, When},
@@ -58,6 +58,58 @@ async fn a_body_that_breaks_goes_on_at_its_offset() {
         assert!(content(&retrying, "file").await.unwrap() == meant, "{fault:?}");
         assert_eq!(source.injected().len(), 1);
     }
+}
+
+/// The names of a listing, and of what could not be read.
+async fn names(source: &dyn Source) -> Result<(Vec<String>, Vec<String>)> {
+    let pages: Vec<Page> = source.list(&RelPath::ROOT, ListSpec::default()).try_collect().await?;
+    let named = |path: &RelPath| path.to_string();
+    let mut entries: Vec<_> = pages.iter().flat_map(|page| &page.entries).map(|entry| named(&entry.path)).collect();
+    if source.caps().list != ListOrder::ByteOrder {
+        entries.sort();
+    }
+    let unread = pages.iter().flat_map(|page| &page.unread).map(|error| named(error.path().unwrap())).collect();
+    Ok((entries, unread))
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_that_could_not_be_read_is_looked_at_again() {
+    for store in [MemoryStore::tree(), MemoryStore::keys(1)] {
+        for name in ["a", "b", "c"] {
+            file(&store, name, 1).await;
+        }
+        let at_b = |door, kind, when| FaultRule { under: "b".into(), ..rule(door, Fault::Before(kind), when) };
+        let listed = |rules| {
+            let retrying = Retrying::new(faulty(store.clone(), rules), RetryPolicy::default(), 1);
+            async move { names(&retrying).await }
+        };
+        let lost = at_b(Door::Entry, ErrorKind::Timeout, NTH_0);
+        let all = (["a", "b", "c"].map(str::to_owned).to_vec(), Vec::new());
+        assert_eq!(listed(vec![lost.clone()]).await.unwrap(), all);
+        assert_eq!(listed(vec![lost.clone(), at_b(Door::Stat, ErrorKind::Timeout, NTH_0)]).await.unwrap(), all);
+        // What no second look mends, or what cannot be mended, is told; what is gone by then is not.
+        let but_b =
+            |unread: &[&str]| (vec!["a".to_owned(), "c".to_owned()], unread.iter().map(|b| (*b).to_owned()).collect());
+        let again = |kind| vec![lost.clone(), at_b(Door::Stat, kind, When::Always)];
+        assert_eq!(listed(again(ErrorKind::Timeout)).await.unwrap(), but_b(&["b"]));
+        assert_eq!(listed(vec![at_b(Door::Entry, ErrorKind::Denied, NTH_0)]).await.unwrap(), but_b(&["b"]));
+        assert_eq!(listed(again(ErrorKind::NotFound)).await.unwrap(), but_b(&[]));
+        // A server that is gone is no fault of the entry.
+        let gone = listed(again(ErrorKind::Disconnected)).await.unwrap_err();
+        assert_eq!(gone.kind(), ErrorKind::Disconnected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_ends_at_once_after_it_was_opened_again_is_no_end() {
+    let store = MemoryStore::tree();
+    let meant = file(&store, "file", 1_000_000).await;
+    let cut = rule(Door::Read, Fault::Cut { at: 700_001, kind: ErrorKind::Disconnected }, NTH_0);
+    let empty = rule(Door::Read, Fault::Truncate { at: 0 }, When::Nth { call: 1 });
+    let source = faulty(store, vec![cut, empty]);
+    let retrying = Retrying::new(Arc::clone(&source), RetryPolicy::default(), 1);
+    assert!(content(&retrying, "file").await.unwrap() == meant);
+    assert_eq!(source.injected().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,15 +2,15 @@
 
 use super::{Missing, Opening};
 use crate::failure::{Code, Failure, Outcome};
-use collectors::{Collector, LocalCollector};
+use collectors::{Collector, local};
 use driver_local::{LocalOptions, LocalStore};
 use model::Location;
 use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _, path::Path, sync::Arc};
 use storage::Probe;
 
-pub(super) fn open(location: &Location, how: &Opening<'_>) -> Outcome<Box<dyn Collector>> {
+pub(super) fn open(location: &Location, how: &Opening<'_>) -> Outcome<Collector> {
     let store = store(location, Missing::IsAnError, Arc::clone(&how.probe))?;
-    Ok(Box::new(LocalCollector::new(store, location).wrapped(|source| how.around(source))))
+    Ok(local::collector(store, location))
 }
 
 pub(super) fn store(location: &Location, missing: Missing, probe: Arc<dyn Probe>) -> Outcome<LocalStore> {

@@ -2,14 +2,14 @@
 
 use super::Opening;
 use crate::failure::Outcome;
-use collectors::{Collector, FsimageCollector};
+use collectors::{Collector, fsimage};
 use driver_fsimage::{FsimageOptions, FsimageStore};
 use model::Location;
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-pub(super) async fn open(location: &Location, how: &Opening<'_>) -> Outcome<Box<dyn Collector>> {
+pub(super) async fn open(location: &Location, how: &Opening<'_>) -> Outcome<Collector> {
     let options = FsimageOptions { probe: Arc::clone(&how.probe), ..FsimageOptions::default() };
     let store = Box::pin(FsimageStore::open_location(location, options)).await?;
     let whole = location.param("below").is_none_or(|below| below.trim_matches('/').is_empty());
-    Ok(Box::new(FsimageCollector::new(store, location, whole).wrapped(|source| how.around(source))))
+    Ok(fsimage::collector(store, location, whole, BTreeMap::new()))
 }

@@ -6,13 +6,13 @@ use crate::{
     failure::{Code, Failure, Outcome},
     settings::env,
 };
-use collectors::{Collector, FsimageCollector, HdfsCollector};
+use collectors::{Collector, fsimage, hdfs};
 use driver_fsimage::{FsimageOptions, FsimageStore};
 use driver_hdfs::{HdfsOptions, HdfsStore, ImageFetched, StandbyChoice};
 use model::Location;
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
-pub(super) async fn open(location: &Location, how: &Opening<'_>) -> Outcome<Box<dyn Collector>> {
+pub(super) async fn open(location: &Location, how: &Opening<'_>) -> Outcome<Collector> {
     let settings = how.settings;
     let credentials = access::tickets(location);
     let options = HdfsOptions {
@@ -26,7 +26,7 @@ pub(super) async fn open(location: &Location, how: &Opening<'_>) -> Outcome<Box<
     match location.param("via") {
         None => {
             let store = Box::pin(HdfsStore::connect(location, options)).await?;
-            Ok(Box::new(HdfsCollector::new(store).wrapped(|source| how.around(source))))
+            Ok(hdfs::collector(store))
         }
         Some("fsimage") => {
             let bare = location.clone().without_params(&["via"]);
@@ -40,25 +40,19 @@ pub(super) async fn open(location: &Location, how: &Opening<'_>) -> Outcome<Box<
 
 /// Fetches the newest image, from a standby where there is one, and shows the directory of the location in it. No
 /// checkpoint is ever asked for: the image is as old as it is, and says so.
-async fn image(location: &Location, store: &HdfsStore, how: &Opening<'_>) -> Outcome<Box<dyn Collector>> {
-    let scratch = std::env::temp_dir();
-    let path = scratch.join(format!("longshore-fsimage-{}-{:x}", std::process::id(), super::seed()));
-    let fetched = Box::pin(store.fetch_fsimage(&path)).await;
-    let read = match &fetched {
-        Ok(_) => {
-            let below = location.prefix();
-            let options = FsimageOptions { below, probe: Arc::clone(&how.probe), ..FsimageOptions::default() };
-            Some(Box::pin(FsimageStore::open(&path, options)).await)
-        }
-        Err(_) => None,
-    };
-    // What was read of it lies in files without a name now.
-    std::fs::remove_file(&path).ok();
-    let fetched = fetched?;
-    let image = read.transpose()?.ok_or_else(|| Failure::new(Code::File, "the image was not read"))?;
+async fn image(location: &Location, store: &HdfsStore, how: &Opening<'_>) -> Outcome<Collector> {
+    // A directory for us alone, as an image names everything in the cluster; it goes with everything in it, however
+    // this ends. What is read of the image lies in files without a name.
+    let scratch = tempfile::Builder::new().prefix("longshore-fsimage-").tempdir().map_err(|error| {
+        Failure::new(Code::File, "cannot make a directory for the image").because(error).hint("TMPDIR names the place")
+    })?;
+    let path = scratch.path().join("fsimage");
+    let fetched = Box::pin(store.fetch_fsimage(&path)).await?;
+    let below = location.prefix();
+    let options = FsimageOptions { below, probe: Arc::clone(&how.probe), ..FsimageOptions::default() };
+    let image = Box::pin(FsimageStore::open(&path, options)).await?;
     let whole = location.prefix().is_root();
-    let collector = FsimageCollector::new(image, location, whole).fetched(facts(&fetched));
-    Ok(Box::new(collector.wrapped(|source| how.around(source))))
+    Ok(fsimage::collector(image, location, whole, facts(&fetched)))
 }
 
 fn facts(fetched: &ImageFetched) -> BTreeMap<String, String> {

@@ -13,7 +13,7 @@ use crate::{
 };
 use collectors::{Collector, systems::SecretRef};
 use model::Location;
-use std::{ffi::OsStr, fmt, os::unix::ffi::OsStrExt as _, path::Path, sync::Arc};
+use std::{ffi::OsStr, fmt, os::unix::ffi::OsStrExt as _, path::Path, sync::Arc, time::Duration};
 use storage::{Deadline, Deadlines, NoProbe, Probe, RetryPolicy, Retrying, Source, Target};
 
 /// One protocol.
@@ -120,15 +120,16 @@ impl fmt::Debug for Opening<'_> {
 }
 
 /// Opens a location for reading, with what its protocol can tell of it.
-pub async fn open(location: &Location, how: &Opening<'_>) -> Outcome<Box<dyn Collector>> {
-    match Scheme::of(location)? {
+pub async fn open(location: &Location, how: &Opening<'_>) -> Outcome<Collector> {
+    let collector = match Scheme::of(location)? {
         Scheme::File => file::open(location, how),
         Scheme::Nfs => nfs::open(location, how).await,
         Scheme::Smb => smb::open(location, how).await,
         Scheme::Hdfs => hdfs::open(location, how).await,
         Scheme::Fsimage => fsimage::open(location, how).await,
         Scheme::S3 => s3::open(location, how).await,
-    }
+    }?;
+    Ok(collector.wrapped(|driver| how.around(driver)))
 }
 
 /// Opens a location for reading.
@@ -189,8 +190,12 @@ pub enum Missing {
 fn patient<S: ?Sized>(driver: Arc<S>, settings: &Settings) -> Arc<Retrying<Deadline<S>>> {
     Arc::new(Retrying::new(Arc::new(Deadline::new(driver, deadlines(settings))), tries(settings), seed()))
 }
+/// Drivers wait for each answer as long as is set, and know what to do when none comes: close the connection, give the
+/// session up. So what stands around them is a little more patient, and there for what does not end by itself.
 fn deadlines(settings: &Settings) -> Deadlines {
-    Deadlines { operation: settings.operation_timeout.value.0, ..Deadlines::default() }
+    let each = settings.operation_timeout.value.0;
+    let operation = each + (each / 4).max(Duration::from_secs(1));
+    Deadlines { operation, silence: operation.max(Deadlines::default().silence), ..Deadlines::default() }
 }
 fn tries(settings: &Settings) -> RetryPolicy {
     RetryPolicy { tries: settings.tries.value, ..RetryPolicy::default() }

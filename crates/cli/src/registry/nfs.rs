@@ -2,7 +2,7 @@
 
 use super::{Opening, Part};
 use crate::failure::{Code, Failure, Outcome};
-use collectors::{Collector, Nfs4Collector, NfsCollector};
+use collectors::{Collector, nfs, nfs4};
 use driver_nfs::{NfsOptions, NfsStore, v4::Nfs4Store};
 use model::{Location, RelPath};
 use std::sync::Arc;
@@ -23,16 +23,16 @@ fn version(location: &Location) -> Outcome<Version> {
     }
 }
 
-pub(super) async fn open(location: &Location, how: &Opening<'_>) -> Outcome<Box<dyn Collector>> {
+pub(super) async fn open(location: &Location, how: &Opening<'_>) -> Outcome<Collector> {
     let options = options(how);
     Ok(match version(location)? {
         Version::Three => {
             let store = Box::pin(NfsStore::connect(location, options)).await?;
-            Box::new(NfsCollector::new(store).wrapped(|source| how.around(source)))
+            nfs::collector(store)
         }
         Version::Four => {
             let store = Box::pin(Nfs4Store::connect(location, options)).await?;
-            Box::new(Nfs4Collector::new(store).wrapped(|source| how.around(source)))
+            nfs4::collector(store)
         }
     })
 }

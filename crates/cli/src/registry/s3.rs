@@ -5,25 +5,25 @@ use crate::{
     failure::{Code, Failure, Outcome},
     settings::Settings,
 };
-use collectors::{Collector, ObjectCollector, ReportCollector};
+use collectors::{Collector, object};
 use driver_s3::{ClassTally, S3Options, S3Store};
 use driver_s3_inventory::InventoryStore;
 use model::Location;
 use std::sync::Arc;
 use storage::Probe;
 
-pub(super) async fn open(location: &Location, how: &Opening<'_>) -> Outcome<Box<dyn Collector>> {
+pub(super) async fn open(location: &Location, how: &Opening<'_>) -> Outcome<Collector> {
     if let Some(kind) = location.param("as") {
         return report(location, kind, how).await;
     }
     let classes = Arc::new(ClassTally::default());
     let options = S3Options { classes: Some(Arc::clone(&classes)), ..options(how.settings, Arc::clone(&how.probe)) };
     let store = Box::pin(S3Store::open(location, options)).await?;
-    Ok(Box::new(ObjectCollector::new(store, location, classes).wrapped(|source| how.around(source))))
+    Ok(object::collector(store, location, classes))
 }
 
 /// `s3://reports/path/manifest.json?as=inventory-report`: the bucket that the report is about, without asking it.
-async fn report(location: &Location, kind: &str, how: &Opening<'_>) -> Outcome<Box<dyn Collector>> {
+async fn report(location: &Location, kind: &str, how: &Opening<'_>) -> Outcome<Collector> {
     if kind != "inventory-report" {
         return Err(Failure::new(Code::Location, format!("`as={kind}` is nothing that a bucket can be read as"))
             .hint("write `s3://reports/path/manifest.json?as=inventory-report`"));
@@ -33,7 +33,7 @@ async fn report(location: &Location, kind: &str, how: &Opening<'_>) -> Outcome<B
         location.params().filter(|(key, _)| *key != "as").fold(bucket, |at, (key, value)| at.with_param(key, value));
     let reports = how.around(Arc::new(store(&bucket, how.settings, Arc::clone(&how.probe)).await?));
     let store = Box::pin(InventoryStore::open(&*reports, &location.prefix())).await?;
-    Ok(Box::new(ReportCollector::new(store, location).wrapped(|source| how.around(source))))
+    Ok(collectors::report::collector(store, location))
 }
 
 pub(super) async fn store(location: &Location, settings: &Settings, probe: Arc<dyn Probe>) -> Outcome<S3Store> {

@@ -5,15 +5,15 @@ use crate::{
     access::{self, Login},
     failure::Outcome,
 };
-use collectors::{Collector, SmbCollector};
+use collectors::{Collector, smb};
 use driver_smb::{Credentials, Secret, ShareKind, SmbOptions, SmbStore};
 use model::{Location, RelPath};
 use std::sync::Arc;
 
-pub(super) async fn open(location: &Location, how: &Opening<'_>) -> Outcome<Box<dyn Collector>> {
+pub(super) async fn open(location: &Location, how: &Opening<'_>) -> Outcome<Collector> {
     let bare = location.clone().without_params(&access::PARAMETERS);
     let store = Box::pin(SmbStore::connect(&bare, options(location, how)?)).await?;
-    Ok(Box::new(SmbCollector::new(store, location).wrapped(|source| how.around(source))))
+    Ok(smb::collector(store, location))
 }
 
 /// Every share of the server. Those for administrators are named, but not discovered with the rest: they show

@@ -19,7 +19,6 @@ use model::{Entry, Facets, Location, NameMap, NameRules, RelPath, Timestamp};
 use std::{
     ffi::OsStr,
     fmt,
-    num::NonZeroU32,
     os::unix::ffi::OsStrExt as _,
     path::Path,
     sync::{
@@ -28,10 +27,7 @@ use std::{
     },
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
-use storage::{
-    Capabilities, Error, ErrorKind, ListOrder, ListSpec, MetaWrite, NodeKinds, Page, PartRules, Publish, ReadSpec,
-    Reading, Result, Source, Usage,
-};
+use storage::{Capabilities, Error, ErrorKind, ListSpec, NodeKinds, Page, ReadSpec, Reading, Result, Source, Usage};
 
 /// An image, open for listing. Clones share it.
 #[derive(Clone)]
@@ -174,27 +170,13 @@ fn timestamp(time: SystemTime) -> Option<Timestamp> {
 fn capabilities(prefix_len: usize) -> Capabilities {
     Capabilities {
         reads: READS,
-        writes: Facets::NONE,
-        meta_write: MetaWrite::AnyTime,
-        list: ListOrder::PerDirectory,
-        recursive_list: false,
         ranged_read: false,
         conditional_read: false,
-        conditional_write: false,
-        publish: Publish::Atomic,
-        parts: PartRules {
-            min: 1,
-            max: 1,
-            max_count: 1,
-            equal_sizes: false,
-            in_flight: NonZeroU32::new(1).expect("1 is not 0"),
-        },
-        put_max: 0,
         // Components may be as long as the NameNode's `dfs.namenode.fs-limits.max-component-length` lets them.
         names: NameRules { max_component: 0, ..NameRules::POSIX },
         prefix_len,
-        digests: &[],
         nodes: NodeKinds { dirs: true, symlinks: true, hard_links: false, specials: false },
+        ..Capabilities::READ_ONLY
     }
 }
 
@@ -212,10 +194,8 @@ impl Source for FsimageStore {
     }
 
     fn list(&self, dir: &RelPath, spec: ListSpec) -> BoxStream<'static, Result<Page>> {
-        let plain = |page: DetailedPage| Page {
-            entries: page.entries.into_iter().map(|(entry, _)| entry).collect(),
-            next: page.next,
-        };
+        let plain =
+            |page: DetailedPage| Page::new(page.entries.into_iter().map(|(entry, _)| entry).collect(), page.next);
         list::pages(self, dir, spec).map(move |page| page.map(plain)).boxed()
     }
 

@@ -164,7 +164,7 @@ async fn discovery_walks_it_like_any_store() {
                     assert!(seen.insert(entry.path.clone()), "{} came twice", entry.path);
                 }
             }
-            WalkEvent::Unreadable { error, .. } => panic!("{error:?}"),
+            WalkEvent::Unreadable { error, .. } | WalkEvent::UnreadableEntry { error, .. } => panic!("{error:?}"),
             WalkEvent::Done { .. } | WalkEvent::Skipped { .. } | WalkEvent::Restarted { .. } => {}
         }
     }

@@ -51,7 +51,7 @@ impl Listing for Pages {
         let limit = if self.first { PAGE } else { PAGE + 1 };
         while entries.len() < limit {
             let Some(status) = self.next().await.map_err(|failure| failure.at(OP, &self.dir))? else {
-                return Ok(Page { entries, next: None });
+                return Ok(Page::new(entries, None));
             };
             if let Some(entry) = self.entry(&status)? {
                 entries.push(entry);
@@ -60,14 +60,14 @@ impl Listing for Pages {
         // Whether there is more shows only by asking, and the caller wants to know now.
         loop {
             let Some(status) = self.next().await.map_err(|failure| failure.at(OP, &self.dir))? else {
-                return Ok(Page { entries, next: None });
+                return Ok(Page::new(entries, None));
             };
             if let Some(entry) = self.entry(&status)? {
                 let last = entries.last().expect("a full page has a last entry").path.file_name();
                 let last = Bytes::copy_from_slice(last);
                 self.ahead = Some(entry);
                 self.first = false;
-                return Ok(Page { entries, next: Some(Cursor(last)) });
+                return Ok(Page::new(entries, Some(Cursor(last))));
             }
         }
     }

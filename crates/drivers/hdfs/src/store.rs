@@ -13,11 +13,8 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use hdfs_native::acl::{AclEntryScope, AclEntryType};
 use model::{Entry, Facets, Kind, Location, NameRules, RelPath};
-use std::{fmt, num::NonZeroU32, path::Path};
-use storage::{
-    Capabilities, Error, ErrorKind, ListOrder, ListSpec, MetaWrite, NodeKinds, Page, PartRules, Publish, ReadSpec,
-    Reading, Result, Source, Usage,
-};
+use std::{fmt, path::Path};
+use storage::{Capabilities, Error, ErrorKind, ListSpec, Page, ReadSpec, Reading, Result, Source, Usage};
 
 /// A directory of a cluster, read only. Cheap to clone; clones share the connections.
 #[derive(Clone)]
@@ -258,20 +255,8 @@ impl Source for HdfsStore {
 fn capabilities(prefix_len: usize) -> Capabilities {
     Capabilities {
         reads: READS,
-        writes: Facets::NONE,
-        meta_write: MetaWrite::AnyTime,
-        list: ListOrder::PerDirectory,
-        recursive_list: false,
-        ranged_read: true,
-        conditional_read: true,
-        conditional_write: false,
-        publish: Publish::InPlace,
-        // Nothing can be written, so no part is ever taken.
-        parts: PartRules { min: 0, max: 0, max_count: 0, equal_sizes: false, in_flight: NonZeroU32::MIN },
-        put_max: 0,
         names: NameRules { max_path: 7999, utf8_only: true, forbidden: b"\0:", ..NameRules::POSIX },
         prefix_len,
-        digests: &[],
-        nodes: NodeKinds::default(),
+        ..Capabilities::READ_ONLY
     }
 }

@@ -31,7 +31,7 @@ async fn main() -> Result<(), Error> {
                 entries += page.len();
                 files.extend(page.into_iter().filter(|entry| entry.kind.is_file()).map(|entry| entry.path));
             }
-            WalkEvent::Unreadable { error, .. } => println!("{error:?}"),
+            WalkEvent::Unreadable { error, .. } | WalkEvent::UnreadableEntry { error, .. } => println!("{error:?}"),
             WalkEvent::Done { .. } | WalkEvent::Skipped { .. } | WalkEvent::Restarted { .. } => {}
         }
     }

@@ -69,11 +69,11 @@ impl Tree {
         let broken = |error| failed(error, "list", dir);
         let mut buffer = Vec::with_capacity(BUFFER);
         let mut names = RawDir::new(open, buffer.spare_capacity_mut());
-        let mut entries = Vec::new();
+        let (mut entries, mut unread) = (Vec::new(), Vec::new());
         let mut last = None;
         while entries.len() < self.options.page_entries {
             let Some(found) = names.next() else {
-                return Ok(Page { entries, next: None });
+                return Ok(Page { entries, unread, next: None });
             };
             let found = found.map_err(broken)?;
             last = Some(found.next_entry_cookie());
@@ -89,10 +89,12 @@ impl Tree {
                     let error = failed(Errno::ACCESS, "list", dir);
                     return Err(error.hint("names can be read here, but not what they are: `x` is missing"));
                 }
-                Err(error) => return Err(failed(error, "list", &path)),
+                // A damaged inode, say: of this entry alone.
+                Err(error) => unread.push(failed(error, "list", &path)),
             }
         }
-        Ok(Page { entries, next: last.map(|place| Cursor(Bytes::copy_from_slice(&place.to_be_bytes()))) })
+        let next = last.map(|place| Cursor(Bytes::copy_from_slice(&place.to_be_bytes())));
+        Ok(Page { entries, unread, next })
     }
 }
 

@@ -250,7 +250,9 @@ async fn a_walk_tells_volumes_links_and_what_cannot_be_read() {
             WalkEvent::Page { entries: mut some, .. } => entries.append(&mut some),
             WalkEvent::Skipped { .. } => skipped += 1,
             WalkEvent::Done { .. } => {}
-            WalkEvent::Unreadable { .. } | WalkEvent::Restarted { .. } => panic!("{event:?}"),
+            WalkEvent::Unreadable { .. } | WalkEvent::UnreadableEntry { .. } | WalkEvent::Restarted { .. } => {
+                panic!("{event:?}")
+            }
         }
     }
     entries.sort_by(|a, b| a.path.cmp(&b.path));

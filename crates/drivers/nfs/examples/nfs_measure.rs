@@ -52,7 +52,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
                         entries.extend(page);
                     }
                 }
-                WalkEvent::Unreadable { error, .. } => return Err(error.into()),
+                WalkEvent::Unreadable { error, .. } | WalkEvent::UnreadableEntry { error, .. } => {
+                    return Err(error.into());
+                }
                 WalkEvent::Done { .. } | WalkEvent::Skipped { .. } | WalkEvent::Restarted { .. } => {}
             }
         }

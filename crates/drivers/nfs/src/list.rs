@@ -5,7 +5,8 @@ use crate::{
     attributes,
     decode::{self, Listed},
     failure::Failure,
-    pages::{OP, Place},
+    pages::{Circle, Looked, OP, Place, page, parted},
+    rpc::RpcError,
     share::{Share, Shared},
 };
 use bytes::Bytes;
@@ -21,7 +22,7 @@ use storage::{
 /// Pages of `dir`.
 pub(crate) fn list(share: Shared, dir: &RelPath, spec: &ListSpec) -> BoxStream<'static, Result<Page>> {
     let place = Place::start(dir, spec, NFS3_FHSIZE);
-    pages(place.map(|place| Pages { share, dir: dir.clone(), want: spec.want, place }))
+    pages(place.map(|place| Pages { share, dir: dir.clone(), want: spec.want, place, circle: Circle::default() }))
 }
 
 struct Pages {
@@ -29,6 +30,7 @@ struct Pages {
     dir: RelPath,
     want: Facets,
     place: Place,
+    circle: Circle,
 }
 
 /// A page as the server sent it, without `.` and `..`.
@@ -57,11 +59,12 @@ impl Listing for Pages {
         let broken = |why: &'static str| Error::new(ErrorKind::Unexpected, OP).at(&dir).because(why);
         let next = self.place.behind(raw.last, raw.verifier, raw.end).map_err(broken)?;
         let items = raw.items.ok_or_else(|| broken("the server sent a name that is empty or holds a slash or NUL"))?;
-        let entries = self.complete(items).await?;
+        let (entries, unread) = self.complete(items).await?;
         if let Some(place) = &next {
+            self.circle.pass(place).map_err(broken)?;
             self.place = place.clone();
         }
-        Ok(Page { entries, next: next.map(|place| place.cursor()) })
+        page(&dir, entries, unread, next.map(|place| place.cursor()))
     }
 }
 
@@ -75,7 +78,8 @@ impl Pages {
             let answer =
                 pool.readdirplus(&self.place, size, |reply| Ok(self.raw(&decode::listing_plus(&reply)?))).await;
             match answer {
-                Err(Failure::Status(nfsstat3::NFS3ERR_NOTSUPP)) if self.place.cookie == 0 => {
+                // A cookie is good for either procedure.
+                Err(Failure::Status(nfsstat3::NFS3ERR_NOTSUPP) | Failure::Rpc(RpcError::ProcUnavail)) => {
                     tracing::debug!(server = %pool.server(), "no READDIRPLUS, every entry is looked up");
                     self.share.plain_readdir.store(true, Ordering::Relaxed);
                 }
@@ -96,14 +100,14 @@ impl Pages {
 
     /// Entries with everything that the page left out: attributes and handles by LOOKUP, targets of links by
     /// READLINK, several at a time. What vanished meanwhile is left out.
-    async fn complete(&self, items: Vec<Item>) -> Result<Vec<Entry>> {
+    async fn complete(&self, items: Vec<Item>) -> Result<(Vec<Entry>, Vec<Error>)> {
         if items.iter().all(|item| matches!(item, Item::Whole(_))) {
             let whole =
                 items.into_iter().filter_map(|item| if let Item::Whole(entry) = item { Some(entry) } else { None });
-            return Ok(whole.collect());
+            return Ok((whole.collect(), Vec::new()));
         }
         let completed = stream::iter(items).map(|item| self.completed(item)).buffered(self.share.pool.width());
-        completed.try_filter_map(|entry| std::future::ready(Ok(entry))).try_collect().await
+        completed.try_collect().await.map(parted)
     }
 
     fn item(&self, listed: &Listed<'_>) -> Item {
@@ -119,17 +123,26 @@ impl Pages {
         Item::Whole(entry)
     }
 
-    /// One entry with everything; `None` when it is gone.
-    async fn completed(&self, item: Item) -> Result<Option<Entry>> {
+    /// One entry with everything.
+    async fn completed(&self, item: Item) -> Result<Looked> {
         let (path, entry) = match item {
-            Item::Whole(entry) => return Ok(Some(entry)),
+            Item::Whole(entry) => return Ok(Looked::There(Box::new(entry))),
             Item::Link(entry) => (entry.path.clone(), self.with_target(entry).await),
             Item::Bare(path, handle) => (path.clone(), self.looked_up(path, handle).await),
         };
+        let entry = match entry {
+            // A handle that leads nowhere says nothing of the name: it may be that of something else by now.
+            Err(failure) if failure.is_stale() || failure.is_missing() => {
+                surely!(&*self.share, &path, stat(&self.share, &path, self.want).await)
+            }
+            answer => answer,
+        };
         match entry {
-            Ok(entry) => Ok(Some(entry)),
-            Err(failure) if failure.is_stale() => Ok(None),
-            Err(Failure::Status(nfsstat3::NFS3ERR_NOENT)) => Ok(None),
+            Ok(entry) => Ok(Looked::There(Box::new(entry))),
+            Err(failure) if failure.is_stale() || failure.is_missing() => Ok(Looked::Gone),
+            Err(failure @ (Failure::Status(_) | Failure::UnknownStatus(_))) => {
+                Ok(Looked::Unread(self.share.error(failure, OP, &path)))
+            }
             Err(failure) => Err(self.share.error(failure, OP, &path)),
         }
     }
@@ -157,8 +170,16 @@ enum Item {
     Bare(RelPath, Option<Bytes>),
 }
 
+/// The entry at `path`, with the target of a symbolic link.
+pub(crate) async fn stat(share: &Share, path: &RelPath, want: Facets) -> Result<Entry, Failure> {
+    let (handle, attributes) = share.find(path).await?;
+    let mut entry = attributes::entry(path.clone(), handle, &attributes, want);
+    add_link_target(share, &mut entry).await?;
+    Ok(entry)
+}
+
 /// Asks where a symbolic link points; nothing to do for anything else.
-pub(crate) async fn add_link_target(share: &Share, entry: &mut Entry) -> Result<(), Failure> {
+async fn add_link_target(share: &Share, entry: &mut Entry) -> Result<(), Failure> {
     let (Kind::Symlink { target }, Some(handle)) = (&mut entry.kind, &entry.locator) else { return Ok(()) };
     *target = share.pool.readlink(handle).await?;
     Ok(())

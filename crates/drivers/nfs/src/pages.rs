@@ -2,10 +2,32 @@
 
 use crate::names::check_names;
 use bytes::Bytes;
-use model::RelPath;
-use storage::{Cursor, Error, ErrorKind, ListSpec, Result};
+use model::{Entry, RelPath};
+use storage::{Cursor, Error, ErrorKind, ListSpec, Page, Result};
 
 pub(crate) const OP: &str = "list";
+
+/// What became of a listed name that had to be looked at by itself.
+#[derive(Debug)]
+pub(crate) enum Looked {
+    There(Box<Entry>),
+    Gone,
+    /// It is there, and the server does not tell what it is.
+    Unread(Error),
+}
+
+/// Parts what was read from what could not be.
+pub(crate) fn parted(looked: Vec<Looked>) -> (Vec<Entry>, Vec<Error>) {
+    let (mut entries, mut unread) = (Vec::with_capacity(looked.len()), Vec::new());
+    for one in looked {
+        match one {
+            Looked::There(entry) => entries.push(*entry),
+            Looked::Gone => {}
+            Looked::Unread(error) => unread.push(error),
+        }
+    }
+    (entries, unread)
+}
 
 /// Where in a directory a page begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,9 +92,75 @@ impl Place {
     }
 }
 
+/// Notices a server that leads round in a circle: cookies that come again after any number of pages (Brent's method,
+/// which remembers one of them: the last of page 1, 2, 4, 8, …).
+#[derive(Debug, Default)]
+pub(crate) struct Circle {
+    mark: Option<(u64, [u8; 8])>,
+    pages: u64,
+    again_at: u64,
+}
+
+impl Circle {
+    /// Takes the place behind a page. The error is one of the server.
+    pub fn pass(&mut self, place: &Place) -> Result<(), &'static str> {
+        let here = (place.cookie, place.verifier);
+        if self.mark == Some(here) {
+            return Err("the server sends the same pages again and again");
+        }
+        if self.pages >= self.again_at {
+            self.mark = Some(here);
+            self.again_at = (self.pages * 2).max(1);
+        }
+        self.pages += 1;
+        Ok(())
+    }
+}
+
+/// A page of what was read and what could not be, all of `dir`. A directory in which nobody may look at anything is
+/// one error, not one for each name.
+///
+/// Errors: `Denied`.
+pub(crate) fn page(dir: &RelPath, entries: Vec<Entry>, unread: Vec<Error>, next: Option<Cursor>) -> Result<Page> {
+    let shut = entries.is_empty() && unread.iter().all(|error| error.kind() == ErrorKind::Denied);
+    if shut && let Some(first) = unread.first() {
+        return Err(first.clone().at(dir).hint("names can be read here, but not what they are: `x` is missing"));
+    }
+    Ok(Page { entries, unread, next })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_circle_of_pages_is_noticed_and_a_long_way_is_none() {
+        let walk = |mut cookies: Box<dyn Iterator<Item = u64>>| {
+            let mut circle = Circle::default();
+            let at = |cookie| Place { cookie, verifier: [0; 8], dir: Bytes::new() };
+            cookies.position(|cookie| circle.pass(&at(cookie)).is_err())
+        };
+        assert_eq!(walk(Box::new(1..10_000)), None);
+        for (lead, round) in [(0, 1), (0, 2), (3, 5), (100, 7), (1, 1000)] {
+            let pages = (1..=lead).chain((lead + 1..=lead + round).cycle()).take(10_000);
+            let noticed = walk(Box::new(pages)).unwrap_or_else(|| panic!("{lead} {round}"));
+            assert!(noticed as u64 <= 4 * (lead + round), "{lead} {round} {noticed}");
+        }
+    }
+
+    #[test]
+    fn a_directory_where_nothing_may_be_looked_at_is_one_error() {
+        let dir = RelPath::from("d");
+        let refused = |kind| Error::new(kind, OP).at(&dir.join(b"x"));
+        let denied = || vec![refused(ErrorKind::Denied), refused(ErrorKind::Denied)];
+        let error = page(&dir, Vec::new(), denied(), None).unwrap_err();
+        assert_eq!((error.kind(), error.path()), (ErrorKind::Denied, Some(&dir)));
+        let told = vec![Entry::new(dir.join(b"y"), model::Kind::Dir, model::Stamp::default())];
+        assert_eq!(page(&dir, told, denied(), None).unwrap().unread.len(), 2);
+        let mixed = vec![refused(ErrorKind::Denied), refused(ErrorKind::Unexpected)];
+        assert_eq!(page(&dir, Vec::new(), mixed, None).unwrap().unread.len(), 2);
+        assert!(page(&dir, Vec::new(), Vec::new(), None).unwrap().unread.is_empty());
+    }
 
     #[test]
     fn a_cursor_holds_the_place_in_a_directory() {

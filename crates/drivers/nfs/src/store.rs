@@ -4,7 +4,7 @@ use crate::{
     Export, Identity, NfsOptions,
     address::{Address, Version},
     again::surely,
-    attributes::{self, READS},
+    attributes::READS,
     failure::Failure,
     list,
     manner::Manner,
@@ -17,11 +17,8 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use model::{Entry, Facets, Location, NameRules, RelPath};
 use nfs3_types::nfs3::FSSTAT3resok;
-use std::{fmt, num::NonZeroU32, sync::Arc};
-use storage::{
-    Capabilities, ListOrder, ListSpec, MetaWrite, NodeKinds, Page, PartRules, Publish, ReadSpec, Reading, Result,
-    Source, Usage,
-};
+use std::{fmt, sync::Arc};
+use storage::{Capabilities, ListSpec, Page, ReadSpec, Reading, Result, Source, Usage};
 
 /// A directory of an NFSv3 export, read only. Cheap to clone; clones share the connections.
 #[derive(Clone)]
@@ -75,13 +72,6 @@ impl NfsStore {
     async fn statistics(&self) -> Result<FSSTAT3resok, Failure> {
         self.share.pool.fsstat(&self.share.root()).await
     }
-
-    async fn stat_once(&self, path: &RelPath, want: Facets) -> Result<Entry, Failure> {
-        let (handle, attributes) = self.share.find(path).await?;
-        let mut entry = attributes::entry(path.clone(), handle, &attributes, want);
-        list::add_link_target(&self.share, &mut entry).await?;
-        Ok(entry)
-    }
 }
 
 #[async_trait]
@@ -96,7 +86,7 @@ impl Source for NfsStore {
 
     async fn stat(&self, path: &RelPath, want: Facets) -> Result<Entry> {
         check_names(path, "stat")?;
-        let answer = surely!(&*self.share, path, self.stat_once(path, want).await);
+        let answer = surely!(&*self.share, path, list::stat(&self.share, path, want).await);
         answer.map_err(|failure| self.share.error(failure, "stat", path))
     }
 
@@ -120,24 +110,12 @@ impl Source for NfsStore {
 fn capabilities(identity: &Identity, location: &Location) -> Capabilities {
     Capabilities {
         reads: READS,
-        writes: Facets::NONE,
-        meta_write: MetaWrite::AnyTime,
-        list: ListOrder::PerDirectory,
-        recursive_list: false,
-        ranged_read: true,
-        conditional_read: true,
-        conditional_write: false,
-        publish: Publish::InPlace,
-        // Nothing can be written, so no part is ever taken.
-        parts: PartRules { min: 0, max: 0, max_count: 0, equal_sizes: false, in_flight: NonZeroU32::MIN },
-        put_max: 0,
         names: NameRules {
             max_component: identity.max_name.unwrap_or(NameRules::POSIX.max_component),
             case_sensitive: !identity.case_insensitive,
             ..NameRules::POSIX
         },
         prefix_len: location.prefix().len(),
-        digests: &[],
-        nodes: NodeKinds::default(),
+        ..Capabilities::READ_ONLY
     }
 }

@@ -352,6 +352,7 @@ async fn walked_over_a_restart<F: Future<Output = tokio::task::JoinHandle<()>>>(
         match event {
             WalkEvent::Page { entries, .. } => found.extend(entries.into_iter().map(|entry| entry.path)),
             WalkEvent::Unreadable { dir, error } => panic!("{dir}: {error:?}"),
+            WalkEvent::UnreadableEntry { path, error } => panic!("{path}: {error:?}"),
             WalkEvent::Done { .. } | WalkEvent::Skipped { .. } | WalkEvent::Restarted { .. } => {}
         }
         if found.len() > 1000 && restarted.is_none() {

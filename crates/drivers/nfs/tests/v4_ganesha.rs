@@ -438,6 +438,7 @@ async fn survived(
         match event {
             WalkEvent::Page { entries, .. } => found.extend(entries.into_iter().map(|entry| entry.path)),
             WalkEvent::Unreadable { dir, error } => panic!("{dir}: {error:?}"),
+            WalkEvent::UnreadableEntry { path, error } => panic!("{path}: {error:?}"),
             WalkEvent::Done { .. } | WalkEvent::Skipped { .. } | WalkEvent::Restarted { .. } => {}
         }
         if found.len() > 1000

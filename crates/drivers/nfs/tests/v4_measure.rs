@@ -35,7 +35,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
             while let Some(event) = walk.next().await? {
                 match event {
                     WalkEvent::Page { entries: page, .. } => entries.extend(page),
-                    WalkEvent::Unreadable { error, .. } => return Err(error.into()),
+                    WalkEvent::Unreadable { error, .. } | WalkEvent::UnreadableEntry { error, .. } => {
+                        return Err(error.into());
+                    }
                     WalkEvent::Done { .. } | WalkEvent::Skipped { .. } | WalkEvent::Restarted { .. } => {}
                 }
             }

@@ -10,10 +10,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use model::{Entry, Facets, Kind, NameRules, RelPath, Stamp, Timestamp};
-use std::{collections::BTreeMap, io, num::NonZeroU32, sync::Arc};
+use std::{collections::BTreeMap, io, sync::Arc};
 use storage::{
-    Capabilities, Cursor, Error, ErrorKind, ListOrder, ListSpec, MetaWrite, NodeKinds, Page, PartRules, Publish,
-    ReadSpec, Reading, Result, Source, Usage,
+    Capabilities, Cursor, Error, ErrorKind, ListOrder, ListSpec, Page, ReadSpec, Reading, Result, Source, Usage,
     pages::{Listing, pages},
 };
 
@@ -113,21 +112,12 @@ impl Counted {
 
 fn capabilities() -> Capabilities {
     Capabilities {
-        reads: Facets::NONE,
-        writes: Facets::NONE,
-        meta_write: MetaWrite::WithData,
         list: ListOrder::ByteOrder,
         recursive_list: true,
         ranged_read: false,
         conditional_read: false,
-        conditional_write: false,
-        publish: Publish::Atomic,
-        parts: PartRules { min: 0, max: 0, max_count: 0, equal_sizes: false, in_flight: NonZeroU32::MIN },
-        put_max: 0,
         names: NameRules::ANY,
-        prefix_len: 0,
-        digests: &[],
-        nodes: NodeKinds::default(),
+        ..Capabilities::READ_ONLY
     }
 }
 
@@ -193,7 +183,7 @@ impl Pages {
         if self.fresh {
             return Err(Error::new(ErrorKind::NotFound, DOING).at(&self.dir));
         }
-        Ok(Page { entries, next: None })
+        Ok(Page::new(entries, None))
     }
 }
 
@@ -219,7 +209,7 @@ impl Listing for Pages {
             entries.extend(entry(&record, &key, below.is_some()));
             self.last = Some(key);
         }
-        Ok(Page { entries, next: self.last.clone().map(Cursor) })
+        Ok(Page::new(entries, self.last.clone().map(Cursor)))
     }
 }
 

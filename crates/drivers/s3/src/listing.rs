@@ -108,11 +108,7 @@ impl Walk {
             // Directory buckets list a directory, too, that has nothing but uploads under way (ListObjectsV2, Amazon S3
             // API Reference, read 2026-11). To say that it is not there would be an error where the walk found it.
             let begun = !ordered && any_below(&self.store, &self.store.config.dir_key(&self.dir), DOING).await?;
-            return if begun {
-                Ok(Page { entries: Vec::new(), next: None })
-            } else {
-                Err(nothing(&self.store, &self.dir).await)
-            };
+            return if begun { Ok(Page::new(Vec::new(), None)) } else { Err(nothing(&self.store, &self.dir).await) };
         }
         let after = self.after.clone();
         if ordered {
@@ -147,7 +143,7 @@ fn delivered(store: &Opened, found: Vec<Found>, next: Option<Cursor>) -> Page {
         let objects = found.iter().filter(|found| found.class.is_some() || !found.key.ends_with(b"/"));
         tally.add(objects.filter_map(|found| Some((found.class.as_deref(), found.entry.as_ref()?.stamp.size))));
     }
-    Page { entries: found.into_iter().filter_map(|found| found.entry).collect(), next }
+    Page::new(found.into_iter().filter_map(|found| found.entry).collect(), next)
 }
 
 fn disorder() -> Error {

@@ -62,7 +62,7 @@ async fn walked(store: Arc<SmbStore>, mut take: impl FnMut(Vec<Entry>)) {
     while let Some(event) = walk.next().await.unwrap() {
         match event {
             WalkEvent::Page { entries, .. } => take(entries),
-            WalkEvent::Unreadable { dir, error } => println!("{dir}: {error:?}"),
+            WalkEvent::Unreadable { error, .. } | WalkEvent::UnreadableEntry { error, .. } => println!("{error:?}"),
             WalkEvent::Done { .. } | WalkEvent::Skipped { .. } | WalkEvent::Restarted { .. } => {}
         }
     }

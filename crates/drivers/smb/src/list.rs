@@ -71,7 +71,7 @@ impl Listing for Pages {
                 if self.resume.is_some() {
                     return Err(self.changed());
                 }
-                return Ok(Page { entries: Vec::new(), next: None });
+                return Ok(Page::new(Vec::new(), None));
             };
             let entries = self.entries(&raw)?;
             let ended = self.open.as_ref().is_some_and(|open| open.end && open.waiting.is_empty());
@@ -83,7 +83,7 @@ impl Listing for Pages {
                 continue;
             }
             let entries = self.complete(entries).await?;
-            return Ok(Page { entries, next: (!ended).then(|| self.mark.cursor()) });
+            return Ok(Page::new(entries, (!ended).then(|| self.mark.cursor())));
         }
     }
 }

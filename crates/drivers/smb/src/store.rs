@@ -23,11 +23,8 @@ use crate::{
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use model::{Entry, Facets, Location, NameRules, RelPath};
-use std::{fmt, num::NonZeroU32, sync::Arc};
-use storage::{
-    Capabilities, Error, ErrorKind, ListOrder, ListSpec, MetaWrite, NodeKinds, Page, PartRules, Publish, ReadSpec,
-    Reading, Result, Source, Usage,
-};
+use std::{fmt, sync::Arc};
+use storage::{Capabilities, Error, ErrorKind, ListSpec, Page, ReadSpec, Reading, Result, Source, Usage};
 
 const OPEN: &str = "open the share";
 
@@ -198,17 +195,6 @@ impl Source for SmbStore {
 fn capabilities(identity: &Identity, location: &Location) -> Capabilities {
     Capabilities {
         reads: READS,
-        writes: Facets::NONE,
-        meta_write: MetaWrite::AnyTime,
-        list: ListOrder::PerDirectory,
-        recursive_list: false,
-        ranged_read: true,
-        conditional_read: true,
-        conditional_write: false,
-        publish: Publish::InPlace,
-        // Nothing can be written, so no part is ever taken.
-        parts: PartRules { min: 0, max: 0, max_count: 0, equal_sizes: false, in_flight: NonZeroU32::MIN },
-        put_max: 0,
         names: NameRules {
             // The limit counts 16-bit units, each of which takes up to 3 bytes in a path.
             max_component: identity.max_name.saturating_mul(3),
@@ -218,7 +204,6 @@ fn capabilities(identity: &Identity, location: &Location) -> Capabilities {
             ..NameRules::POSIX
         },
         prefix_len: location.prefix().len(),
-        digests: &[],
-        nodes: NodeKinds::default(),
+        ..Capabilities::READ_ONLY
     }
 }

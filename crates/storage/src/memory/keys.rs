@@ -34,7 +34,7 @@ pub(super) fn page(
             continue; // the marker of `dir` itself
         }
         if entries.len() == limit {
-            return Page { entries, next: Some(Cursor(last)) };
+            return Page::new(entries, Some(Cursor(last)));
         }
         let slash = key[prefix.len()..].iter().position(|b| *b == b'/').map(|at| prefix.len() + at);
         match slash.filter(|at| !recursive && *at > 0 && !(names.marks_dir(key) && *at + 1 == key.len())) {
@@ -57,5 +57,5 @@ pub(super) fn page(
             after = Bound::Included(end);
         }
     }
-    Page { entries, next: None }
+    Page::new(entries, None)
 }

@@ -34,10 +34,11 @@ pub(super) fn page(
         }
         if entries.len() == limit {
             let last: &model::Entry = entries.last().expect("a page holds at least one entry");
-            return Ok(Page { next: Some(Cursor(last.path.to_bytes())), entries });
+            let next = Some(Cursor(last.path.to_bytes()));
+            return Ok(Page::new(entries, next));
         }
         entries.push(names.entry(key, want));
         after = Bound::Excluded(key.clone());
     }
-    Ok(Page { entries, next: None })
+    Ok(Page::new(entries, None))
 }

@@ -110,6 +110,14 @@ pub enum WalkEvent {
         /// Why.
         error: Error,
     },
+    /// An entry could not be read: its name was listed, but the server does not tell what it is. Comes before the
+    /// page that it is missing from.
+    UnreadableEntry {
+        /// The entry.
+        path: RelPath,
+        /// Why.
+        error: Error,
+    },
     /// A directory was left out because [`WalkSpec::exclude`] said so, or because it is a [`LOOP`]. Comes before
     /// the page that holds it.
     Skipped {
@@ -159,6 +167,7 @@ struct Active {
 enum Step {
     Skipped { dir: RelPath, reason: Cow<'static, str> },
     Page(Page),
+    UnreadableEntry(Error),
     Restarted,
     Failed(Error),
     Ended,
@@ -205,7 +214,10 @@ impl Walk {
             if self.active.is_empty() {
                 return Ok(None);
             }
-            let (id, step) = self.receiver.recv().await.expect("the walk holds a sender itself");
+            let (id, mut step) = self.receiver.recv().await.expect("the walk holds a sender itself");
+            if let Step::Page(page) = &mut step {
+                self.ready.extend(page.unread.drain(..).map(|error| (id, Step::UnreadableEntry(error))));
+            }
             if let (Step::Page(page), Some(active), false) = (&step, self.active.get(&id), self.recursive) {
                 for dir in page.entries.iter().filter(|entry| entry.kind.is_dir()) {
                     if let Some(reason) = self.left_out(dir, &active.place.line) {
@@ -294,6 +306,10 @@ impl Walk {
         let dir = active.place.dir.clone();
         match step {
             Step::Skipped { dir, reason } => Some(WalkEvent::Skipped { dir, reason }),
+            Step::UnreadableEntry(error) => {
+                let path = error.path().cloned().unwrap_or(dir);
+                Some(WalkEvent::UnreadableEntry { path, error })
+            }
             Step::Restarted => {
                 active.place.cursor = None;
                 Some(WalkEvent::Restarted { dir })

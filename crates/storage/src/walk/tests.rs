@@ -1,5 +1,8 @@
 use super::*;
-use crate::{Body, Capabilities, MemoryStore, Node, ReadSpec, Reading, Target as _, Usage, WriteSpec};
+use crate::wrap::{Door, Fault, FaultRule, When};
+use crate::{
+    Body, Capabilities, FaultPlan, Faulty, MemoryStore, Node, ReadSpec, Reading, Target as _, Usage, WriteSpec,
+};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
@@ -170,6 +173,24 @@ async fn a_directory_whose_cursor_is_refused_is_listed_again_and_that_is_said() 
     let odd = Odd { denies: "d0".into(), ..Odd::over(store) };
     let events = super::tests::events(odd, WalkSpec { roots, ..spec(1) }).await;
     assert!(matches!(&events[..], [WalkEvent::Unreadable { .. }]), "only a stale cursor starts again: {events:?}");
+}
+
+#[tokio::test]
+async fn an_entry_that_cannot_be_read_is_told_and_the_walk_goes_on() {
+    let store = MemoryStore::tree();
+    planted(&store, &[(0, 2), (1, 2)]).await;
+    let fault = Fault::Before(ErrorKind::Denied);
+    let rule = |path: &str| FaultRule { door: Door::Entry, under: path.into(), fault, when: When::Always };
+    let rules = vec![rule("d0/f1"), rule("d0/d1/f0")];
+    let events = events(Faulty::new(Arc::new(store), FaultPlan { seed: 1, rules }), spec(2)).await;
+    let unread = events.iter().filter_map(|event| match event {
+        WalkEvent::UnreadableEntry { path, error } => Some((path.to_string(), error.kind())),
+        _ => None,
+    });
+    let unread: Vec<_> = unread.collect();
+    assert_eq!(unread, [("d0/f1".into(), ErrorKind::Denied), ("d0/d1/f0".into(), ErrorKind::Denied)]);
+    let expected: Vec<RelPath> = ["d0", "d0/d1", "d0/f0", "d0/d1/f1"].map(RelPath::from).into();
+    assert_eq!(paths(&events), expected);
 }
 
 #[tokio::test]

@@ -2,8 +2,8 @@
 
 use super::retry_upload::{RetryingUpload, landed};
 use crate::{
-    Abandoned, Body, Capabilities, Error, ErrorKind, ListSpec, Node, Page, Published, ReadSpec, Reading, Receipt,
-    Result, ResumeToken, Retry, Source, Target, Upload, Usage, WriteSpec, checksum,
+    Abandoned, Body, Capabilities, Error, ErrorKind, ListOrder, ListSpec, Node, Page, Published, Reach, ReadSpec,
+    Reading, Receipt, Result, ResumeToken, Retry, Source, Target, Upload, Usage, WriteSpec, checksum,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -13,6 +13,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
+
+/// Entries of one page that are looked at by themselves because the listing could not tell what they are. More of them
+/// are no accident of the moment.
+const LOOKED_AT_AGAIN: usize = 16;
 
 /// How long to go on trying.
 #[derive(Clone, Debug)]
@@ -183,7 +187,10 @@ impl<S: Source + ?Sized> Listing<S> {
         loop {
             let pages = self.pages.get_or_insert_with(|| self.inner.list(&self.dir, self.spec.clone()));
             match pages.next().await? {
-                Ok(page) => {
+                Ok(mut page) => {
+                    if let Err(error) = look_again(&*self.inner, &self.backoff, self.spec.want, &mut page).await {
+                        return Some((Err(error), None));
+                    }
                     self.tries = Tries::default();
                     self.spec.from.clone_from(&page.next);
                     let more = page.next.is_some().then_some(self);
@@ -198,6 +205,38 @@ impl<S: Source + ?Sized> Listing<S> {
             }
         }
     }
+}
+
+/// Looks at the first entries that could not be read, each by itself.
+///
+/// Errors: the server is gone, so that the page is to be listed again.
+async fn look_again<S: Source + ?Sized>(inner: &S, backoff: &Backoff, want: Facets, page: &mut Page) -> Result<()> {
+    let later = page.unread.split_off(page.unread.len().min(LOOKED_AT_AGAIN));
+    for mut error in std::mem::replace(&mut page.unread, later) {
+        let (path, mut tries) = (error.path().cloned(), Tries::default());
+        let found = loop {
+            let Some(path) = &path else { break Err(error) };
+            if !backoff.pause(&error, &mut tries).await {
+                break Err(error);
+            }
+            match inner.stat(path, want).await {
+                Ok(entry) => break Ok(Some(entry)),
+                Err(gone) if gone.kind() == ErrorKind::NotFound => break Ok(None),
+                Err(again) => error = again,
+            }
+        };
+        match found {
+            Ok(entry) => {
+                page.entries.extend(entry);
+                if inner.caps().list == ListOrder::ByteOrder {
+                    page.entries.sort_by_cached_key(Entry::sort_key);
+                }
+            }
+            Err(error) if error.reach() > Reach::Item || error.kind() == ErrorKind::Disconnected => return Err(error),
+            Err(error) => page.unread.push(error),
+        }
+    }
+    Ok(())
 }
 
 /// A body that goes on at the byte where it broke.
@@ -236,12 +275,14 @@ impl<S: Source + ?Sized> Content<S> {
         let Some(pieces) = &mut self.pieces else { return self.reopen().await };
         match pieces.next().await {
             Some(piece) => piece.map(Some),
-            None if self.at < self.end => {
-                let cause = format!("the content ended at byte {} of {}", self.at, self.end);
-                Err(Error::new(ErrorKind::Disconnected, "read").at(&self.path).because(cause))
-            }
+            None if self.at < self.end => Err(self.ended()),
             None => Ok(None),
         }
+    }
+
+    fn ended(&self) -> Error {
+        let cause = format!("the content ended at byte {} of {}", self.at, self.end);
+        Error::new(ErrorKind::Disconnected, "read").at(&self.path).because(cause)
     }
 
     /// Opens the content again at the byte that is due. When every byte came and only the end broke, it
@@ -266,7 +307,10 @@ impl<S: Source + ?Sized> Content<S> {
             Body::Stream(mut pieces) => {
                 let first = pieces.next().await.transpose()?;
                 self.pieces = Some(pieces);
-                Ok(first)
+                match first {
+                    Some(first) => Ok(Some(first)),
+                    None => Err(self.ended()),
+                }
             }
         }
     }

@@ -97,7 +97,7 @@ async fn walks(source: &Arc<dyn Source>, want: Facets, in_flight: u32, typed: &B
             match event {
                 WalkEvent::Page { entries: page, .. } => entries += u64::try_from(page.len()).unwrap_or(u64::MAX),
                 WalkEvent::Unreadable { dir, error } if dir.is_root() => return Err(error.into()),
-                WalkEvent::Unreadable { .. } => unreadable += 1,
+                WalkEvent::Unreadable { .. } | WalkEvent::UnreadableEntry { .. } => unreadable += 1,
                 WalkEvent::Done { .. } | WalkEvent::Skipped { .. } | WalkEvent::Restarted { .. } => {}
             }
         }

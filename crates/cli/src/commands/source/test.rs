@@ -27,7 +27,7 @@ pub async fn run(location: &OsStr, shell: &Shell) -> Outcome<Exit> {
     let location = registry::location(location)?;
     let at = |failure: crate::failure::Failure| failure.at(&location);
     let collector = registry::open(&location, &registry::Opening::plain(&shell.settings)).await.map_err(at)?;
-    let server = collector.identify().await.map_err(|error| at(error.into()))?;
+    let server = collector.protocol().identify().await.map_err(|error| at(error.into()))?;
     let store = collector.source();
     let root = store.stat(&RelPath::ROOT, Facets::NONE).await;
     let usage = store.usage().await;

@@ -86,6 +86,7 @@ pub async fn walked_with(source: Arc<dyn Source>, root: RelPath, mut meanwhile: 
                 meanwhile(found.entries.len());
             }
             WalkEvent::Unreadable { dir, error } => found.unreadable.push((dir, error)),
+            WalkEvent::UnreadableEntry { path, error } => found.unreadable.push((path, error)),
             WalkEvent::Restarted { dir } => found.restarted.push(dir),
             WalkEvent::Done { .. } | WalkEvent::Skipped { .. } => {}
         }

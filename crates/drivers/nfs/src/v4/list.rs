@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     again::surely,
-    pages::{OP, Place},
+    pages::{Circle, Looked, OP, Place, page, parted},
 };
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _, stream, stream::BoxStream};
@@ -26,7 +26,7 @@ const TOGETHER: usize = 16;
 /// Pages of `dir`.
 pub(crate) fn list(tree: Shared, dir: &RelPath, spec: &ListSpec) -> BoxStream<'static, Result<Page>> {
     let place = Place::start(dir, spec, HANDLE_MAX);
-    pages(place.map(|place| Pages { tree, dir: dir.clone(), want: spec.want, place }))
+    pages(place.map(|place| Pages { tree, dir: dir.clone(), want: spec.want, place, circle: Circle::default() }))
 }
 
 struct Pages {
@@ -34,6 +34,7 @@ struct Pages {
     dir: RelPath,
     want: Facets,
     place: Place,
+    circle: Circle,
 }
 
 impl Listing for Pages {
@@ -58,11 +59,12 @@ impl Listing for Pages {
         if raw.names.iter().any(|entry| entry.name.is_empty() || entry.name.iter().any(|b| matches!(b, 0 | b'/'))) {
             return Err(broken("the server sent a name that is empty or holds a slash or NUL"));
         }
-        let entries = self.complete(raw.names).await?;
+        let (entries, unread) = self.complete(raw.names).await?;
         if let Some(place) = &next {
+            self.circle.pass(place).map_err(broken)?;
             self.place = place.clone();
         }
-        Ok(Page { entries, next: next.map(|place| place.cursor()) })
+        page(&dir, entries, unread, next.map(|place| place.cursor()))
     }
 }
 
@@ -81,7 +83,7 @@ impl Pages {
 
     /// Entries with everything that the page left out: attributes and handles by LOOKUP, targets of links by
     /// READLINK, several at a time. What vanished meanwhile is left out.
-    async fn complete(&self, raw: Vec<DirectoryName>) -> Result<Vec<Entry>> {
+    async fn complete(&self, raw: Vec<DirectoryName>) -> Result<(Vec<Entry>, Vec<Error>)> {
         let listed = raw.into_iter().filter(|raw| !matches!(raw.name.as_slice(), b"." | b".."));
         let items: Vec<Item> = listed.map(|raw| self.item(raw)).collect();
         if items.iter().all(|item| matches!(item, Item::Whole(_))) {
@@ -89,10 +91,10 @@ impl Pages {
                 Item::Whole(entry) => Some(entry),
                 Item::Link(_) | Item::Bare(_) => None,
             });
-            return Ok(whole.collect());
+            return Ok((whole.collect(), Vec::new()));
         }
         let completed = stream::iter(items).map(|item| self.completed(item)).buffered(TOGETHER);
-        completed.try_filter_map(|entry| std::future::ready(Ok(entry))).try_collect().await
+        completed.try_collect().await.map(parted)
     }
 
     fn item(&self, raw: DirectoryName) -> Item {
@@ -108,20 +110,28 @@ impl Pages {
         Item::Whole(entry)
     }
 
-    /// One entry with everything; `None` when it is gone.
-    async fn completed(&self, item: Item) -> Result<Option<Entry>> {
-        let (path, entry) = match item {
-            Item::Whole(entry) => return Ok(Some(entry)),
-            Item::Link(entry) => (entry.path.clone(), with_target(&self.tree, entry).await),
-            Item::Bare(path) => (path.clone(), self.looked_up(path).await),
+    /// One entry with everything.
+    async fn completed(&self, item: Item) -> Result<Looked> {
+        let (path, bare, entry) = match item {
+            Item::Whole(entry) => return Ok(Looked::There(Box::new(entry))),
+            Item::Link(entry) => (entry.path.clone(), false, with_target(&self.tree, entry).await),
+            Item::Bare(path) => (path.clone(), true, self.looked_up(path).await),
+        };
+        let entry = match entry {
+            // A handle that leads nowhere says nothing of the name: it may be that of something else by now.
+            Err(failure) if failure.is_gone() => surely!(&*self.tree, &path, stat(&self.tree, &path, self.want).await),
+            answer => answer,
         };
         match entry {
-            Ok(entry) => Ok(Some(entry)),
-            Err(failure) if failure.is_gone() => Ok(None),
+            Ok(entry) => Ok(Looked::There(Box::new(entry))),
+            Err(failure) if failure.is_gone() => Ok(Looked::Gone),
             // The root of another file system, which is elsewhere or not for us: a directory, and whoever lists it
             // hears why it cannot be.
-            Err(Failure::Status(Status::MOVED | Status::WRONGSEC | Status::ACCESS | Status::PERM)) => {
-                Ok(Some(Entry::new(path, Kind::Dir, Stamp::default())))
+            Err(Failure::Status(Status::MOVED | Status::WRONGSEC)) if bare => {
+                Ok(Looked::There(Box::new(Entry::new(path, Kind::Dir, Stamp::default()))))
+            }
+            Err(failure @ Failure::Status(status)) if !status.wants_new_session() => {
+                Ok(Looked::Unread(self.tree.error(failure, OP, &path).await))
             }
             Err(failure) => Err(self.tree.error(failure, OP, &path).await),
         }

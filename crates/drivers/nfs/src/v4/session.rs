@@ -152,7 +152,11 @@ impl Session {
     /// The request is a task of its own: when whoever asked goes away, the slot is still settled.
     pub async fn call(self: &Arc<Self>, party: &Party, compound: &Compound) -> Result<Reply, Failure> {
         let patience = party.manner.rpc.call_timeout;
-        let slot = tokio::time::timeout(patience, self.slots.acquire()).await.map_err(|_| Failure::NoSlot(patience))?;
+        let slot = tokio::time::timeout(patience, self.slots.acquire()).await.map_err(|_| {
+            // Whatever holds them all for so long: the next request shall not wait for it, too.
+            self.give_up();
+            Failure::NoSlot(patience)
+        })?;
         let mut first = Writer::default();
         first.u32(op::SEQUENCE).fixed(&self.id).u32(slot.sequence).u32(slot.id).u32(slot.highest).bool(false);
         let body = compound.request(&first, 1);

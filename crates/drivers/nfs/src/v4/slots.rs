@@ -91,7 +91,8 @@ impl Slots {
     /// Are so many slots lost to requests without an answer that another session is better?
     pub fn is_worn(&self) -> bool {
         let table = self.table();
-        usize::try_from(table.lost).expect("at most 1024") * 2 >= table.next.len()
+        // With as many lost as may be in use, none may be left at all.
+        table.lost >= table.limit || usize::try_from(table.lost).expect("at most 1024") * 2 >= table.next.len()
     }
 
     /// Nothing under this lock can leave the table half done.

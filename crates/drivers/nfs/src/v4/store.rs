@@ -22,13 +22,9 @@ use futures::stream::BoxStream;
 use model::{Entry, Facets, Location, NameRules, RelPath};
 use std::{
     fmt,
-    num::NonZeroU32,
     sync::{Arc, atomic::Ordering},
 };
-use storage::{
-    Capabilities, Error, ErrorKind, ListOrder, ListSpec, MetaWrite, NodeKinds, Page, PartRules, Publish, Reach,
-    ReadSpec, Reading, Result, Source, Usage,
-};
+use storage::{Capabilities, Error, ErrorKind, ListSpec, Page, Reach, ReadSpec, Reading, Result, Source, Usage};
 
 /// Largest READ that is asked for, whatever the server would give: several are in flight for every file.
 const READ_MAX: u32 = 1 << 20;
@@ -190,24 +186,12 @@ async fn not_opened(client: Arc<Client>, path: RelPath, who: (u32, u32), failure
 fn capabilities(identity: &Identity, told: &Attributes, location: &Location) -> Capabilities {
     Capabilities {
         reads: entry::reads(told.supported.unwrap_or_default(), told.acl_support),
-        writes: Facets::NONE,
-        meta_write: MetaWrite::AnyTime,
-        list: ListOrder::PerDirectory,
-        recursive_list: false,
-        ranged_read: true,
-        conditional_read: true,
-        conditional_write: false,
-        publish: Publish::InPlace,
-        // Nothing can be written, so no part is ever taken.
-        parts: PartRules { min: 0, max: 0, max_count: 0, equal_sizes: false, in_flight: NonZeroU32::MIN },
-        put_max: 0,
         names: NameRules {
             max_component: identity.max_name.unwrap_or(NameRules::POSIX.max_component),
             case_sensitive: identity.case_insensitive != Some(true),
             ..NameRules::POSIX
         },
         prefix_len: location.prefix().len(),
-        digests: &[],
-        nodes: NodeKinds::default(),
+        ..Capabilities::READ_ONLY
     }
 }

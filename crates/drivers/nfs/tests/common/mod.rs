@@ -95,6 +95,7 @@ pub async fn walked(source: Arc<dyn Source>, root: RelPath) -> BTreeMap<RelPath,
                 }
             }
             WalkEvent::Unreadable { dir, error } => panic!("{dir}: {error:?}"),
+            WalkEvent::UnreadableEntry { path, error } => panic!("{path}: {error:?}"),
             WalkEvent::Done { .. } | WalkEvent::Skipped { .. } | WalkEvent::Restarted { .. } => {}
         }
     }

@@ -132,6 +132,60 @@ async fn a_server_without_readdirplus_is_listed_with_readdir() {
 }
 
 #[tokio::test]
+async fn a_listing_goes_on_without_readdirplus_in_another_process() {
+    let server = Server::start((0..300).fold(Tree::new(), |tree, n| tree.file(&format!("f{n:03}"), b""))).await;
+    server.hook(|procedure, _| {
+        (procedure == P::NFSPROC3_READDIRPLUS).then_some(Reply::Status(nfsstat3::NFS3ERR_NOTSUPP))
+    });
+    let (store, _) = connect(&server, 1).await.unwrap();
+    let from = store.list(&RelPath::ROOT, ListSpec::default()).next().await.unwrap().unwrap().next;
+    assert!(from.is_some());
+    let (store, _) = connect(&server, 1).await.unwrap();
+    let pages = store.list(&RelPath::ROOT, ListSpec { from, ..ListSpec::default() });
+    let rest: usize = pages.map(|page| page.unwrap().entries.len()).collect::<Vec<_>>().await.iter().sum();
+    assert_eq!(rest, 200);
+}
+
+#[tokio::test]
+async fn an_entry_that_cannot_be_looked_at_costs_only_itself() {
+    let server = Server::start(Tree::new().file("f", b"12345").file("g", b"1").file("h", b"")).await;
+    server.tree.bare_entries.store(true, Ordering::Relaxed);
+    server.hook(|procedure, nth| {
+        (procedure == P::NFSPROC3_LOOKUP && nth == 2).then_some(Reply::Status(nfsstat3::NFS3ERR_IO))
+    });
+    let (store, _) = connect(&server, 1).await.unwrap();
+    let page = store.list(&RelPath::ROOT, ListSpec::default()).next().await.unwrap().unwrap();
+    let names: Vec<_> = page.entries.iter().map(|entry| entry.path.to_string()).collect();
+    let unread: Vec<_> = page.unread.iter().map(|error| (error.path().unwrap().to_string(), error.kind())).collect();
+    assert_eq!((names, unread), (vec!["f".into(), "h".into()], vec![("g".into(), ErrorKind::Unexpected)]));
+}
+
+#[tokio::test]
+async fn a_directory_where_nothing_may_be_looked_at_is_denied_as_a_whole() {
+    let server = Server::start(Tree::new().file("f", b"12345").file("g", b"1")).await;
+    server.tree.bare_entries.store(true, Ordering::Relaxed);
+    server.hook(|procedure, _| (procedure == P::NFSPROC3_LOOKUP).then_some(Reply::Status(nfsstat3::NFS3ERR_ACCES)));
+    let (store, _) = connect(&server, 1).await.unwrap();
+    let error = listed(&store, "").await.unwrap_err();
+    assert_eq!((error.kind(), error.path()), (ErrorKind::Denied, Some(&RelPath::ROOT)));
+    assert!(error.hint_text().unwrap().contains("`x` is missing"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_name_whose_handle_leads_nowhere_is_found_by_its_path() {
+    use nfsstat3::{NFS3ERR_NOENT, NFS3ERR_STALE};
+    for (procedure, status) in [(P::NFSPROC3_READLINK, NFS3ERR_STALE), (P::NFSPROC3_LOOKUP, NFS3ERR_NOENT)] {
+        let server = Server::start(Tree::new().link("l", b"to\xFF")).await;
+        server.tree.bare_entries.store(procedure == P::NFSPROC3_LOOKUP, Ordering::Relaxed);
+        server.hook(move |asked, nth| (asked == procedure && nth == 1).then_some(Reply::Status(status)));
+        let (store, _) = connect(&server, 1).await.unwrap();
+        let entries = listed(&store, "").await.unwrap();
+        let link = Kind::Symlink { target: Bytes::from_static(b"to\xFF") };
+        assert_eq!(entries.iter().map(|entry| entry.kind.clone()).collect::<Vec<_>>(), [link], "{procedure:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_name_with_a_slash_is_never_passed_on() {
     for name in ["../../etc/passwd", "a/b", "", "nul\0"] {
         let server = Server::start(Tree::new().file(name, b"")).await;

@@ -142,6 +142,7 @@ fn walk_survives(subject: &Subject) {
             match walk.next().await.unwrap()? {
                 WalkEvent::Page { entries, .. } => found.extend(entries.into_iter().map(|entry| entry.path)),
                 WalkEvent::Unreadable { dir, error } => panic!("{dir}: {error:?}"),
+                WalkEvent::UnreadableEntry { path, error } => panic!("{path}: {error:?}"),
                 WalkEvent::Done { .. } | WalkEvent::Skipped { .. } | WalkEvent::Restarted { .. } => {}
             }
             Some(found.len() - before)

@@ -115,7 +115,7 @@ pub async fn walked(source: Arc<dyn Source>, root: RelPath) -> (BTreeMap<RelPath
                     assert!(all.insert(entry.path.clone(), entry).is_none(), "an entry came twice");
                 }
             }
-            WalkEvent::Unreadable { error, .. } => errors.push(error),
+            WalkEvent::Unreadable { error, .. } | WalkEvent::UnreadableEntry { error, .. } => errors.push(error),
             WalkEvent::Done { .. } | WalkEvent::Skipped { .. } | WalkEvent::Restarted { .. } => {}
         }
     }

@@ -116,6 +116,14 @@ impl<S: Source + ?Sized> Source for Faulty<S> {
                 Ok(None) => None,
                 Ok(Some(mut page)) => {
                     page.entries.iter_mut().for_each(|entry| lie(entry, fault));
+                    let Page { entries, unread, .. } = &mut page;
+                    entries.retain(|entry| match dice.draw(Door::Entry, &entry.path) {
+                        Some(Fault::Before(kind) | Fault::After(kind)) => {
+                            unread.push(failure(kind, Door::Entry, &entry.path));
+                            false
+                        }
+                        _ => true,
+                    });
                     Some((Ok(page), Some((pages, dice, dir))))
                 }
                 Err(error) => Some((Err(error), None)),

@@ -29,7 +29,8 @@ impl FaultPlan {
             Fault::Before(ErrorKind::Throttled),
         ];
         let under = RelPath::ROOT;
-        let everywhere = Door::ALL.into_iter().flat_map(|door| {
+        // Of a single entry a network knows nothing.
+        let everywhere = Door::ALL.into_iter().filter(|door| *door != Door::Entry).flat_map(|door| {
             let under = under.clone();
             faults.into_iter().map(move |fault| FaultRule { door, under: under.clone(), fault, when })
         });
@@ -53,11 +54,12 @@ pub struct FaultRule {
 }
 
 /// A call that can fail. Part, finish and abort belong to the path of their upload; each page of a
-/// listing is a call.
+/// listing is a call, and each entry on it is one more, whose failure leaves the entry unread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "each is the method of the same name")]
 pub enum Door {
     List,
+    Entry,
     Stat,
     Read,
     Usage,
@@ -76,8 +78,9 @@ pub enum Door {
 
 impl Door {
     /// Every door.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::List,
+        Self::Entry,
         Self::Stat,
         Self::Read,
         Self::Usage,
@@ -97,7 +100,7 @@ impl Door {
     pub(super) const fn op(self) -> &'static str {
         match self {
             Self::List => "list",
-            Self::Stat => "look at",
+            Self::Entry | Self::Stat => "look at",
             Self::Read => "read",
             Self::Usage => "ask for the size of",
             Self::Put => "write",
