@@ -101,3 +101,50 @@ pub(crate) fn charge(request: &Request, large: bool) -> u32 {
     let sends = u32::try_from(request.body.len()).unwrap_or(u32::MAX);
     request.brings.max(sends).div_ceil(CREDIT).max(1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{
+        header::{HEADER, MAGIC, SIGNATURE},
+        negotiate::Signing,
+    };
+
+    /// An answer with these flags, signed by `signer` where there is one.
+    fn answer(flags: u32, signer: Option<&Signer>) -> Reply {
+        let mut raw = vec![0; HEADER + 20];
+        raw[..4].copy_from_slice(&MAGIC);
+        raw[4..6].copy_from_slice(&64_u16.to_le_bytes());
+        raw[16..20].copy_from_slice(&flags.to_le_bytes());
+        let mut header = Header::decode(&raw).unwrap();
+        if let Some(signer) = signer {
+            let mut signed = raw.clone();
+            signer.sign(&mut signed, header.message_id);
+            header.signature.copy_from_slice(&signed[SIGNATURE]);
+        }
+        Reply { header, message: raw.into(), sealed: false }
+    }
+
+    #[test]
+    fn an_answer_that_is_not_protected_as_its_request_was_is_refused() {
+        let (ours, others) = (Signer::new(Signing::HmacSha256, &[7; 16]), Signer::new(Signing::HmacSha256, &[8; 16]));
+        let envelope = Envelope { signer: Some(&ours), ..Envelope::default() };
+        let refused = |reply: &Reply| match protected(&envelope, reply) {
+            Err(Failure::Tampered(why)) => why,
+            other => panic!("{other:?}"),
+        };
+        let good = answer(FLAG_SIGNED, Some(&ours));
+        assert!(protected(&envelope, &good).is_ok());
+        assert!(refused(&answer(FLAG_SIGNED, Some(&others))).contains("is wrong"));
+        assert!(refused(&answer(0, None)).contains("not signed"));
+        // A signature that is there and not said to be is none.
+        assert!(refused(&answer(0, Some(&ours))).contains("not signed"));
+        let mut changed = good.message.to_vec();
+        changed[HEADER + 5] ^= 1;
+        assert!(refused(&Reply { message: changed.into(), ..good }).contains("is wrong"));
+        let sealer = Sealer::new(crate::wire::negotiate::Cipher::Aes128Gcm, &[1; 16], 7);
+        let sealed = Envelope { sealer: Some(&sealer), ..envelope };
+        let plain = answer(FLAG_SIGNED, Some(&ours));
+        assert!(matches!(protected(&sealed, &plain), Err(Failure::Tampered(_))), "what was asked in secret");
+    }
+}
