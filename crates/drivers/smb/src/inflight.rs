@@ -204,3 +204,62 @@ impl Shared {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::header::{Command, MAGIC};
+
+    /// What the tasks of a connection share, which has spent its only credit; frames that are written go nowhere.
+    fn shared() -> (Shared, mpsc::UnboundedReceiver<Vec<u8>>) {
+        let (frames, queue) = mpsc::unbounded_channel();
+        let shared = Shared {
+            state: Mutex::new(State { owned: 1, ..State::default() }),
+            credits: Semaphore::new(0),
+            frames,
+            opener: OnceLock::new(),
+            large: AtomicBool::new(false),
+            most: AtomicUsize::new(1 << 20),
+            heard: AtomicUsize::new(0),
+            doubtful: AtomicBool::new(false),
+        };
+        (shared, queue)
+    }
+
+    /// An answer that grants so many credits.
+    fn answer(id: u64, status: Status, flags: u32, credits: u16) -> BytesMut {
+        let mut raw = BytesMut::zeroed(HEADER);
+        raw[..4].copy_from_slice(&MAGIC);
+        raw[4..6].copy_from_slice(&64_u16.to_le_bytes());
+        raw[8..12].copy_from_slice(&status.0.to_le_bytes());
+        raw[14..16].copy_from_slice(&credits.to_le_bytes());
+        raw[16..20].copy_from_slice(&(flags | FLAG_RESPONSE).to_le_bytes());
+        raw[24..32].copy_from_slice(&id.to_le_bytes());
+        raw
+    }
+
+    fn sent(shared: &Shared) -> Sent {
+        let echo = Request::new(Command::Echo, vec![4, 0, 0, 0]);
+        shared.dispatch(&Envelope::default(), &[echo], &[1]).unwrap().0.swap_remove(0)
+    }
+
+    #[test]
+    fn the_answer_of_a_request_that_was_given_up_still_brings_its_credits() {
+        let (shared, _queue) = shared();
+        let given_up = sent(&shared).id;
+        // Nobody holds the other end of the answer any more.
+        shared.deliver(answer(given_up, Status::SUCCESS, 0, 3)).unwrap();
+        assert_eq!((shared.credits.available_permits(), shared.state().owned), (3, 3));
+        assert!(shared.state().waiting.is_empty());
+        // An interim answer brings credits as well, and the final one that follows none.
+        let mut slow = sent(&shared);
+        shared.deliver(answer(slow.id, Status::PENDING, FLAG_ASYNC, 2)).unwrap();
+        assert!(slow.pending.load(Ordering::Relaxed) && slow.answer.try_recv().is_err());
+        shared.deliver(answer(slow.id, Status::SUCCESS, FLAG_ASYNC, 0)).unwrap();
+        assert_eq!(slow.answer.try_recv().unwrap().status(), Status::SUCCESS);
+        assert_eq!(shared.credits.available_permits(), 5);
+        // And one to a request that there never was.
+        shared.deliver(answer(99, Status::SUCCESS, 0, 1)).unwrap();
+        assert_eq!(shared.credits.available_permits(), 6);
+    }
+}
