@@ -162,3 +162,32 @@ pub(crate) fn len16(len: usize) -> u16 {
 pub(crate) fn len32(len: usize) -> u32 {
     u32::try_from(len).expect("no request comes near 4 GiB")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An entry with a number in it, and the distance to the next that it tells.
+    fn entry(next: u32, number: u32) -> Vec<u8> {
+        [next.to_le_bytes(), number.to_le_bytes()].concat()
+    }
+
+    fn numbers(raw: &[u8]) -> Vec<Result<u32, Malformed>> {
+        chained(raw, |at| at.u32()).collect()
+    }
+
+    #[test]
+    fn each_entry_comes_once_and_one_that_reaches_into_the_next_ends_the_chain_with_an_error() {
+        let chain = |next: u32| [entry(next, 1), entry(8, 2), entry(0, 3)].concat();
+        assert_eq!(numbers(&chain(8)), [Ok(1), Ok(2), Ok(3)]);
+        // Between two entries there may be room.
+        assert_eq!(numbers(&[entry(12, 1), vec![0; 4], entry(0, 2)].concat()), [Ok(1), Ok(2)]);
+        for within in 1..8 {
+            assert_eq!(numbers(&chain(within)), [Err(Malformed("an entry lies within another"))], "{within}");
+        }
+        assert_eq!(numbers(&chain(25)), [Err(Malformed("an entry lies beyond the end"))]);
+        assert_eq!(numbers(&chain(u32::MAX)), [Err(Malformed("an entry lies beyond the end"))]);
+        assert_eq!(numbers(&chain(8)[..20]), [Ok(1), Ok(2), Err(SHORT)]);
+        assert_eq!(numbers(&[]), []);
+    }
+}
