@@ -11,6 +11,7 @@ mod names;
 mod ntfs;
 mod reading;
 mod refusals;
+mod relay;
 mod restarts;
 mod rig;
 mod server;
@@ -37,6 +38,7 @@ const CASES: &[Case] = &[
     ("a large file is read whole and in ranges", reading::large_file),
     ("sixty-four large reads at once give every byte", reading::many_reads),
     ("a small file is read outside any chain, where Samba would read it in its only thread", reading::small_files),
+    ("reads that bring less than they were asked for are completed", relay::short_reads),
     ("a file that is written while it is read is not taken for whole", reading::written_meanwhile),
     ("security descriptors and streams are read", ntfs::ntfs),
     ("links of DFS are followed, and dead ones are said to be so", dfs::dfs),
