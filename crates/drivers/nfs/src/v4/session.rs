@@ -364,3 +364,21 @@ pub(super) fn sequence(from: &mut Reader<'_>, session: &[u8; 16], slot: u32, num
     from.u32()?;
     Ok(target)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_counts_for_its_own_session_slot_and_number_only() {
+        let told = |session: [u8; 16], number: u32, slot: u32| {
+            let mut answer = Writer::default();
+            answer.fixed(&session).u32(number).u32(slot).u32(7).u32(5).u32(0);
+            sequence(&mut Reader(&answer.into_bytes()), &[1; 16], 3, 9)
+        };
+        assert_eq!(told([1; 16], 9, 3).unwrap(), 5);
+        for (session, number, slot) in [([2; 16], 9, 3), ([1; 16], 8, 3), ([1; 16], 9, 4)] {
+            assert!(told(session, number, slot).is_err(), "{session:?} {number} {slot}");
+        }
+    }
+}
