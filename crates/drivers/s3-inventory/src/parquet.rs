@@ -146,3 +146,70 @@ impl<'a> Truths<'a> {
         !self.0.is_null(row) && self.0.as_boolean().value(row)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::{
+        array::{BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray},
+        datatypes::{Field, Schema},
+    };
+    use parquet::arrow::ArrowWriter;
+    use std::{io::Seek as _, sync::Arc};
+
+    /// One row: key, size, time (milliseconds), tag, class, is it the latest, is it a mark of deletion.
+    type Told<'a> =
+        (Option<&'a str>, Option<i64>, Option<i64>, Option<&'a str>, Option<&'a str>, Option<bool>, Option<bool>);
+
+    /// What is read of a file with this row, behind one that has everything.
+    fn read(told: Told<'_>) -> io::Result<Row> {
+        let rows =
+            [(Some("first"), Some(7), Some(1_999), Some("tag"), Some("STANDARD"), Some(true), Some(false)), told];
+        let columns: Vec<(&str, ArrayRef)> = vec![
+            ("key", Arc::new(StringArray::from_iter(rows.iter().map(|row| row.0)))),
+            ("version_id", Arc::new(StringArray::from_iter(rows.iter().map(|_| None::<&str>)))),
+            ("size", Arc::new(Int64Array::from_iter(rows.iter().map(|row| row.1)))),
+            ("last_modified_date", Arc::new(TimestampMillisecondArray::from_iter(rows.iter().map(|row| row.2)))),
+            ("e_tag", Arc::new(StringArray::from_iter(rows.iter().map(|row| row.3)))),
+            ("storage_class", Arc::new(StringArray::from_iter(rows.iter().map(|row| row.4)))),
+            ("is_latest", Arc::new(BooleanArray::from_iter(rows.iter().map(|row| row.5)))),
+            ("is_delete_marker", Arc::new(BooleanArray::from_iter(rows.iter().map(|row| row.6)))),
+        ];
+        let fields: Vec<_> =
+            columns.iter().map(|(name, column)| Field::new(*name, column.data_type().clone(), true)).collect();
+        let schema = Arc::new(Schema::new(fields));
+        let batch = RecordBatch::try_new(Arc::clone(&schema), columns.into_iter().map(|(_, column)| column).collect());
+        let mut file = tempfile::tempfile().unwrap();
+        let mut writer = ArrowWriter::try_new(file.try_clone().unwrap(), schema, None).unwrap();
+        writer.write(&batch.unwrap()).unwrap();
+        writer.close().unwrap();
+        file.rewind().unwrap();
+        let mut all = Vec::new();
+        rows_of(file, &mut all)?;
+        assert_eq!(all.len(), 2);
+        Ok(all.swap_remove(1))
+    }
+
+    fn rows_of(file: File, all: &mut Vec<Row>) -> io::Result<()> {
+        rows(file, |row| {
+            all.push(row);
+            Ok(())
+        })
+    }
+
+    #[test]
+    fn nothing_is_nothing_and_neither_zero_nor_empty() {
+        let (key, latest, not) = (Some("a"), Some(true), Some(false));
+        let Row::Current(record, class) = read((key, Some(0), None, None, None, latest, not)).unwrap() else {
+            panic!("it is current")
+        };
+        assert_eq!((record.size, record.modified, record.etag.len(), class.as_str()), (0, None, 0, ""));
+        // An object of unknown size is no object of no bytes, and one without a name cannot be told.
+        let refused = |told| read(told).unwrap_err().to_string();
+        assert!(refused((key, None, Some(1), None, None, latest, not)).contains("row 2: its size is no number"));
+        assert!(refused((None, Some(1), Some(1), None, None, latest, not)).contains("row 2: it has no key"));
+        // Whether it is current and whether it is a mark: nothing is not true, as in CSV.
+        assert_eq!(read((key, Some(5), None, None, None, None, None)).unwrap(), Row::Noncurrent(5));
+        assert_eq!(read((key, None, None, None, None, latest, Some(true))).unwrap(), Row::Marker);
+    }
+}
