@@ -27,6 +27,8 @@ use tokio::{
     task::JoinHandle,
 };
 
+/// What a listing says its cookies belong to.
+const VERIFIER: cookieverf3 = cookieverf3(*b"verifier");
 /// Entries in a page of a listing.
 const PAGE: usize = 100;
 
@@ -196,6 +198,7 @@ impl Tree {
             P::NFSPROC3_READDIR => {
                 let args: READDIR3args = unpacked(arguments);
                 let dir = self.path(&args.dir)?;
+                check(args.cookie, args.cookieverf)?;
                 let (page, end) = self.page(dir, args.cookie);
                 let entry = |(cookie, path): (u64, &str)| entry3 {
                     fileid: 1,
@@ -203,12 +206,13 @@ impl Tree {
                     cookie,
                 };
                 let reply = dirlist3 { entries: List(page.into_iter().map(entry).collect()), eof: end };
-                let cookieverf = cookieverf3(*b"verifier");
+                let cookieverf = VERIFIER;
                 packed(&READDIR3res::Ok(READDIR3resok { dir_attributes: Nfs3Option::None, cookieverf, reply }))
             }
             P::NFSPROC3_READDIRPLUS => {
                 let args: READDIRPLUS3args = unpacked(arguments);
                 let dir = self.path(&args.dir)?;
+                check(args.cookie, args.cookieverf)?;
                 let (page, end) = self.page(dir, args.cookie);
                 let bare = self.bare_entries.load(Ordering::Relaxed);
                 let entry = |(cookie, path): (u64, &str)| entryplus3 {
@@ -219,7 +223,7 @@ impl Tree {
                     name_handle: if bare { Nfs3Option::None } else { Nfs3Option::Some(self.handle(path)) },
                 };
                 let reply = dirlistplus3 { entries: List(page.into_iter().map(entry).collect()), eof: end };
-                let cookieverf = cookieverf3(*b"verifier");
+                let cookieverf = VERIFIER;
                 packed(&READDIRPLUS3res::Ok(READDIRPLUS3resok { dir_attributes: Nfs3Option::None, cookieverf, reply }))
             }
             P::NFSPROC3_FSINFO => packed(&FSINFO3res::Ok(FSINFO3resok {
@@ -283,6 +287,12 @@ impl Tree {
         let end = start + page.len() == children.len();
         (page, end)
     }
+}
+
+/// A cookie goes with its verifier, and the first page with none (RFC 1813, section 3.3.17).
+fn check(cookie: u64, verifier: cookieverf3) -> Result<(), nfsstat3> {
+    let right = if cookie == 0 { cookieverf3([0; 8]) } else { VERIFIER };
+    if verifier.0 == right.0 { Ok(()) } else { Err(nfsstat3::NFS3ERR_BAD_COOKIE) }
 }
 
 fn name_of(path: &str) -> &[u8] {
