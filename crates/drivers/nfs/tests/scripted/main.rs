@@ -208,6 +208,21 @@ async fn a_cookie_that_the_server_forgot_means_the_directory_changed() {
 }
 
 #[tokio::test]
+async fn a_directory_that_is_another_while_it_is_listed_has_changed() {
+    let tree = (0..300).fold(Tree::new().dir("d"), |tree, n| tree.file(&format!("d/f{n:03}"), b""));
+    let server = Server::start(tree).await;
+    let (store, _) = connect(&server, 1).await.unwrap();
+    let mut pages = store.list(&"d".into(), ListSpec::default());
+    let first = pages.next().await.unwrap().unwrap();
+    server.tree.generation.fetch_add(1, Ordering::Relaxed);
+    // Cookies of one directory mean nothing in another, whatever the server makes of them.
+    let rest: Vec<_> = pages.collect().await;
+    assert_eq!((first.entries.len(), rest.len()), (100, 1));
+    assert_eq!(rest[0].as_ref().unwrap_err().kind(), ErrorKind::Changed);
+    assert_eq!(listed(&store, "d").await.unwrap().len(), 300);
+}
+
+#[tokio::test]
 async fn a_server_that_repeats_a_page_for_ever_is_found_out() {
     let server = Server::start((0..300).fold(Tree::new(), |tree, n| tree.file(&format!("f{n:03}"), b""))).await;
     server.tree.same_cookie.store(true, Ordering::Relaxed);
