@@ -110,6 +110,22 @@ async fn a_lost_session_is_made_anew_and_the_request_repeated() {
 }
 
 #[tokio::test]
+async fn an_idle_client_renews_its_lease_and_a_closed_one_no_longer() {
+    let (store, server) = store(Quirks { lease: Some(3), ..usual() }).await;
+    let renewals = |since: usize| server.lock().unwrap().count(op::SEQUENCE) - since;
+    let before = renewals(0);
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    assert!((1..=6).contains(&renewals(before)), "{} renewals", renewals(before));
+    assert_eq!(content(&store).await.unwrap(), CONTENT);
+    assert_eq!(server.lock().unwrap().sessions, 1);
+    drop(store);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let before = renewals(0);
+    tokio::time::sleep(Duration::from_millis(1200)).await;
+    assert_eq!(renewals(before), 0, "nobody is left to renew it");
+}
+
+#[tokio::test]
 async fn patience_is_asked_of_whoever_retries() {
     for (number, status) in [(op::SEQUENCE, 10_008), (op::READ, 10_008), (op::READ, 10_013), (op::LOOKUP, 10_008)] {
         let (store, server) = store(usual()).await;

@@ -38,6 +38,8 @@ pub struct Quirks {
     pub statuses: Vec<(u32, u32)>,
     /// Nothing is answered after the first session is made.
     pub silent: bool,
+    /// Seconds that a lease lasts, where it is told.
+    pub lease: Option<u32>,
 }
 
 #[derive(Default)]
@@ -166,6 +168,9 @@ impl Server {
                     to.opaque(&places.into_bytes());
                 } else if let Some(status) = barred(place) {
                     return Ok(status);
+                } else if let (true, Some(lease)) = (asked == [1 << bit::LEASE_TIME], self.quirks.lease) {
+                    Bitmap::of(&[bit::LEASE_TIME]).write(to);
+                    to.opaque(&lease.to_be_bytes());
                 } else {
                     attributes(to, kind(place));
                 }
