@@ -138,6 +138,17 @@ async fn patience_is_asked_of_whoever_retries() {
 }
 
 #[tokio::test]
+async fn a_listing_goes_on_with_the_verifier_of_its_cookie() {
+    // This server refuses a cookie without it, as one that another directory was made for.
+    let (store, server) = store(usual()).await;
+    let pages: Vec<_> = store.list(&RelPath::ROOT, ListSpec::default()).try_collect().await.unwrap();
+    assert_eq!((pages.len(), server.lock().unwrap().count(op::READDIR)), (2, 2));
+    let spec = ListSpec { from: pages[0].next.clone(), ..ListSpec::default() };
+    let rest: Vec<_> = store.list(&RelPath::ROOT, spec).try_collect().await.unwrap();
+    assert_eq!(rest[0].entries, pages[1].entries);
+}
+
+#[tokio::test]
 async fn a_cursor_that_the_server_forgot_has_changed() {
     for status in [10_003, 10_027] {
         let (store, server) = store(usual()).await;

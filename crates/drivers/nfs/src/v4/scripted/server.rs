@@ -18,8 +18,11 @@ use tokio::{
 
 pub const CONTENT: &[u8] = b"what is in the file";
 const MOVED: u32 = 10_019;
+const NOT_SAME: u32 = 10_027;
 const OPENED: [u8; 16] = [3; 16];
 const DELEGATED: [u8; 16] = [4; 16];
+/// What READDIR says its cookies belong to.
+const VERIFIER: u64 = 9;
 
 /// How it misbehaves.
 #[derive(Clone, Default)]
@@ -176,13 +179,17 @@ impl Server {
                 }
             }
             op::READDIR => {
-                let cookie = from.u64()?;
-                from.raw(16)?;
+                let (cookie, verifier) = (from.u64()?, from.u64()?);
+                from.raw(8)?;
                 words(from)?;
                 if let Some(status) = barred(place) {
                     return Ok(status);
                 }
-                to.u64(9);
+                // A cookie goes with its verifier, and the first page with none (RFC 8881, section 18.23.3).
+                if verifier != if cookie == 0 { 0 } else { VERIFIER } {
+                    return Ok(NOT_SAME);
+                }
+                to.u64(VERIFIER);
                 let at = usize::try_from(cookie).unwrap();
                 // Two names a page.
                 let page = if place.is_empty() { &NAMES[at..(at + 2).min(NAMES.len())] } else { &[] };
