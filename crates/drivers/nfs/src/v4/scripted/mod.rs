@@ -149,6 +149,19 @@ async fn a_listing_goes_on_with_the_verifier_of_its_cookie() {
 }
 
 #[tokio::test]
+async fn a_directory_that_is_another_while_it_is_listed_has_changed() {
+    let (store, server) = store(usual()).await;
+    let mut pages = store.list(&RelPath::ROOT, ListSpec::default());
+    assert_eq!(pages.try_next().await.unwrap().unwrap().entries.len(), 2);
+    server.lock().unwrap().generation += 1;
+    // Cookies of one directory mean nothing in another, whatever the server makes of them.
+    let error = pages.try_collect::<Vec<_>>().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Changed, "{error:?}");
+    let again: Vec<_> = store.list(&RelPath::ROOT, ListSpec::default()).try_collect().await.unwrap();
+    assert_eq!(again.len(), 2);
+}
+
+#[tokio::test]
 async fn a_cursor_that_the_server_forgot_has_changed() {
     for status in [10_003, 10_027] {
         let (store, server) = store(usual()).await;

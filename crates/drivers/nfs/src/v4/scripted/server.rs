@@ -17,6 +17,7 @@ use tokio::{
 };
 
 pub const CONTENT: &[u8] = b"what is in the file";
+const STALE: u32 = 70;
 const MOVED: u32 = 10_019;
 const NOT_SAME: u32 = 10_027;
 const OPENED: [u8; 16] = [3; 16];
@@ -50,6 +51,8 @@ pub struct Server {
     pub quirks: Quirks,
     pub seen: Vec<u32>,
     pub sessions: u64,
+    /// Handles of another generation are stale.
+    pub generation: u32,
 }
 
 /// Starts it; the location of its root, and what it saw.
@@ -151,7 +154,14 @@ impl Server {
             op::DESTROY_SESSION => drop(from.raw(16)?),
             op::DESTROY_CLIENTID => drop(from.u64()?),
             op::PUTROOTFH => place.clear(),
-            op::PUTFH => *place = String::from_utf8(from.opaque(128)?.to_vec()).unwrap(),
+            op::PUTFH => {
+                let handle = String::from_utf8(from.opaque(128)?.to_vec()).unwrap();
+                let (name, generation) = handle.rsplit_once('@').unwrap();
+                if generation != self.generation.to_string() {
+                    return Ok(STALE);
+                }
+                *place = name.to_owned();
+            }
             op::LOOKUP => {
                 let name = String::from_utf8(from.opaque(255)?.to_vec()).unwrap();
                 let known = NAMES.iter().any(|(known, _)| *known == name);
@@ -160,7 +170,7 @@ impl Server {
                 }
                 *place = name;
             }
-            op::GETFH => drop(to.opaque(place.as_bytes())),
+            op::GETFH => drop(to.opaque(&self.handle(place))),
             op::GETATTR => {
                 let asked = words(from)?;
                 let locations = asked == [1 << bit::FS_LOCATIONS];
@@ -200,7 +210,7 @@ impl Server {
                             Bitmap::of(&[bit::RDATTR_ERROR]).write(to);
                             to.opaque(&status.to_be_bytes());
                         }
-                        None => listed(to, *kind, name),
+                        None => listed(to, *kind, &self.handle(name)),
                     }
                 }
                 to.bool(false).bool(at + 2 >= NAMES.len() || !place.is_empty());
@@ -236,6 +246,10 @@ impl Server {
         Ok(0)
     }
 
+    fn handle(&self, name: &str) -> Vec<u8> {
+        format!("{name}@{}", self.generation).into_bytes()
+    }
+
     pub fn count(&self, number: u32) -> usize {
         self.seen.iter().filter(|seen| **seen == number).count()
     }
@@ -266,9 +280,9 @@ fn attributes(to: &mut Writer, kind: u32) {
     to.opaque(&told.into_bytes());
 }
 
-fn listed(to: &mut Writer, kind: u32, name: &str) {
+fn listed(to: &mut Writer, kind: u32, handle: &[u8]) {
     Bitmap::of(&[bit::TYPE, bit::CHANGE, bit::SIZE, bit::FSID, bit::RDATTR_ERROR, bit::FILEHANDLE]).write(to);
     let mut told = Writer::default();
-    told.u32(kind).u64(5).u64(CONTENT.len() as u64).u64(2).u64(0).u32(0).opaque(name.as_bytes());
+    told.u32(kind).u64(5).u64(CONTENT.len() as u64).u64(2).u64(0).u32(0).opaque(handle);
     to.opaque(&told.into_bytes());
 }
