@@ -32,7 +32,7 @@ type Case = (&'static str, fn(&Rig));
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let rig = Rig::from_env("3");
-    let cases: [Case; 11] = [
+    let cases: [Case; 12] = [
         ("a hostile tree is listed byte for byte", hostile_tree),
         ("a wide directory is listed in pages that resume", wide_directory),
         ("a large file is read whole and in ranges", large_file),
@@ -44,6 +44,7 @@ fn main() -> ExitCode {
         ("the volume tells its size and the server itself", volume),
         ("a directory made anew is opened", remade_is_opened),
         ("a directory made anew is listed and read by a store that knew the old one", remade_is_listed),
+        ("a directory made anew while it is listed is not mixed with the old one", remade_is_not_mixed),
     ];
     let mut trials: Vec<Trial> = cases
         .into_iter()
@@ -97,6 +98,10 @@ fn remade_is_opened(rig: &Rig) {
 
 fn remade_is_listed(rig: &Rig) {
     Runtime::new().unwrap().block_on(remade::is_listed(rig, source));
+}
+
+fn remade_is_not_mixed(rig: &Rig) {
+    Runtime::new().unwrap().block_on(remade::is_not_mixed(rig, source));
 }
 
 /// Before 1970 the unsigned seconds of NFSv3 wrap round.

@@ -40,7 +40,7 @@ type Case = (&'static str, fn(&Rig));
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let rig = Rig::from_env("4.1");
-    let cases: [Case; 15] = [
+    let cases: [Case; 16] = [
         ("a hostile tree is listed byte for byte", hostile_tree),
         ("times before 1970 and after 2106 come through", times),
         ("a wide directory is listed in pages that resume", wide_directory),
@@ -56,6 +56,7 @@ fn main() -> ExitCode {
         ("an idle session outlives its lease", idle),
         ("a directory made anew is opened", remade_is_opened),
         ("a directory made anew is listed and read by a store that knew the old one", remade_is_listed),
+        ("a directory made anew while it is listed is not mixed with the old one", remade_is_not_mixed),
     ];
     let mut trials: Vec<Trial> = cases
         .into_iter()
@@ -112,6 +113,10 @@ fn remade_is_opened(rig: &Rig) {
 
 fn remade_is_listed(rig: &Rig) {
     Runtime::new().unwrap().block_on(remade::is_listed(rig, source));
+}
+
+fn remade_is_not_mixed(rig: &Rig) {
+    Runtime::new().unwrap().block_on(remade::is_not_mixed(rig, source));
 }
 
 fn hostile_tree(rig: &Rig) {

@@ -129,3 +129,34 @@ pub async fn is_listed<F: Future<Output = Opened>>(rig: &Rig, open: impl Fn(Loca
     let missing = above.0.stat(&remade.path.join(b"in/nothing"), Facets::NONE).await.unwrap_err();
     assert_eq!(missing.kind(), ErrorKind::NotFound);
 }
+
+/// A listing that has begun when the directory is made anew tells of one directory, or that it changed.
+pub async fn is_not_mixed<F: Future<Output = Opened>>(rig: &Rig, open: impl Fn(Location) -> F) {
+    const FILES: usize = 3000;
+    let remade = Remade::below(rig.fresh("remade-mixed"));
+    let fill = |round: usize| {
+        (0..FILES).for_each(|n| fs::write(remade.on_disk.join(format!("{n:04}-of-{round}")), "").unwrap());
+        tick(&remade.around.on_disk);
+    };
+    remade.remake(0);
+    fill(0);
+    let source = open(rig.location()).await.unwrap();
+    for round in 1..=ROUNDS {
+        let mut pages = source.list(&remade.path, ListSpec::default());
+        let mut names: Vec<_> = pages.try_next().await.unwrap().unwrap().entries;
+        remade.remake(round);
+        fill(round);
+        let rest: storage::Result<Vec<_>> = pages.try_collect().await;
+        match rest {
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Changed, "{round}: {error:?}"),
+            Ok(rest) => {
+                names.extend(rest.into_iter().flat_map(|page| page.entries));
+                let of = format!("-of-{}", round - 1);
+                let old = names.iter().filter(|entry| entry.path.file_name().ends_with(of.as_bytes())).count();
+                assert_eq!((old, names.len()), (FILES, FILES + 2), "{round}: it tells of two directories");
+            }
+        }
+        let now = listed(&source, &remade.path).await;
+        assert_eq!(now.len(), FILES + 2, "{round}");
+    }
+}
