@@ -113,6 +113,22 @@ async fn a_body_that_ends_at_once_after_it_was_opened_again_is_no_end() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_listing_that_breaks_goes_on_behind_its_last_page() {
+    let store = MemoryStore::tree().with_page(10);
+    for number in 0..50 {
+        file(&store, &format!("f{number:02}"), 0).await;
+    }
+    let broken = rule(Door::List, Fault::Before(ErrorKind::Disconnected), When::Nth { call: 3 });
+    let source = faulty(store, vec![broken]);
+    let retrying = Retrying::new(Arc::clone(&source), RetryPolicy::default(), 1);
+    // No more pages than there may be, so that one that comes again and again is told as such.
+    let pages = retrying.list(&RelPath::ROOT, ListSpec::default()).take(6).try_collect::<Vec<_>>().await.unwrap();
+    let names: Vec<_> = pages.iter().flat_map(|page| &page.entries).map(|entry| entry.path.to_string()).collect();
+    assert_eq!(names, (0..50).map(|number| format!("f{number:02}")).collect::<Vec<_>>());
+    assert_eq!((pages.len(), source.injected().len()), (5, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_body_whose_file_changed_meanwhile_is_never_spliced() {
     let store = MemoryStore::tree();
     file(&store, "file", 1_000_000).await;
