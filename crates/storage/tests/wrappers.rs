@@ -8,10 +8,10 @@ use futures::{StreamExt as _, TryStreamExt as _, future::join_all, stream::BoxSt
 use longshore_storage::{
     Body, Capabilities, Deadline, Deadlines, Error, ErrorKind, FaultPlan, Faulty, Limited, Limits, ListOrder, ListSpec,
     MemoryStore, Page, Probe, ReadSpec, Reading, Result, RetryPolicy, Retrying, Source, Target, Timed, Usage,
-    WriteSpec, collect_body,
+    WriteSpec, checksum, collect_body,
     wrap::{Door, Fault, FaultRule, When},
 };
-use model::{Entry, Facets, RelPath};
+use model::{Digests, Entry, Facets, RelPath};
 use std::{
     num::{NonZeroU32, NonZeroU64, NonZeroUsize},
     sync::{
@@ -223,6 +223,38 @@ async fn a_body_holds_its_place_until_it_is_dropped() {
     assert!(wait.await.is_err(), "a second request went through");
     drop(held);
     limited.stat(&RelPath::ROOT, Facets::NONE).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_call_gives_its_place_back_however_it_ends() {
+    let limits = Limits { in_flight: NonZeroUsize::MIN, bytes_per_second: None, requests_per_second: None };
+    let store = Limited::new(Arc::new(MemoryStore::tree()), &limits);
+    let (path, missing, spec) = (&"file".into(), &"missing".into(), WriteSpec::default);
+    let calls = async {
+        for len in [3, 1_000_000] {
+            store.put(path, spec(), vec![vec![7; len].into()]).await.unwrap();
+            assert_eq!(content(&store, "file").await.unwrap().len(), len);
+            assert!(content(&store, "missing").await.is_err());
+            store.stat(path, Facets::NONE).await.unwrap();
+            store.stat(missing, Facets::NONE).await.unwrap_err();
+            assert_eq!(store.list(&RelPath::ROOT, ListSpec::default()).collect::<Vec<_>>().await.len(), 1);
+            assert!(store.list(missing, ListSpec::default()).next().await.unwrap().is_err());
+            store.usage().await.unwrap();
+            let (whole, part) = (Digests::default(), vec![Bytes::from(vec![1; 10])]);
+            let sum = checksum::crc64nvme(&part);
+            let upload = store.create(path, spec()).await.unwrap();
+            let receipts = vec![upload.part(0, 0, part.clone(), sum).await.unwrap()];
+            upload.finish(receipts, whole).await.unwrap();
+            let upload = store.create(path, spec()).await.unwrap();
+            upload.part(0, 0, part, sum + 1).await.unwrap_err();
+            upload.abort().await.unwrap();
+            store.abandoned(path).await.unwrap();
+            store.remove(path, None).await.unwrap();
+            store.remove(path, None).await.unwrap_err();
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(60), calls).await;
+    waited.expect("a request waits for a place that nobody holds");
 }
 
 #[derive(Debug, Default)]
