@@ -167,6 +167,10 @@ pub async fn discover(collector: &Collector, out: &Path, options: DiscoverOption
     let finished_at = options.now.total_nanos() + i128::try_from(began.elapsed().as_nanos()).unwrap_or(0);
     let finished_at = Timestamp::from_total_nanos(finished_at).unwrap_or(options.now);
     let asked = Asked::of(collector, &options.stop).await;
+    // What was gathered is kept, so that the next run asks at once what this one was not told.
+    if options.stop.is_cancelled() {
+        return Err(Error::Interrupted { entries: gathered.standing.all.entries() });
+    }
     let about = Ending { location: collector.location().clone(), system, usage, told: want, finished_at, asked };
     let publishing = tokio::task::spawn_blocking(move || publish(gathered, about, options.concurrency));
     ended(publishing).await

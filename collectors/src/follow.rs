@@ -173,12 +173,29 @@ impl Following {
                     self.unreadable(place, error, &mut walk).await?;
                 }
                 Some(WalkEvent::UnreadableEntry { path, error }) => {
-                    self.left_out.push(Step::Unreadable(problem(&path, &error)));
+                    self.left_out.push(Step::UnreadableEntry(problem(&path, &error)));
                 }
                 Some(WalkEvent::Restarted { dir }) => self.restarted(&dir, &mut walk).await?,
             }
         }
-        self.believe_silence().await
+        self.hear_silence(&mut walk).await
+    }
+
+    /// The walk is at its end, and some directories gave no answer. If nobody answers at all, it was not the end.
+    async fn hear_silence(&mut self, walk: &mut Walk) -> Result<(), Stopped> {
+        if self.silent.is_empty() {
+            return Ok(());
+        }
+        match self.source.stat(&RelPath::ROOT, Facets::NONE).await {
+            Err(error) if is_silence(&error) => self.gone(walk).await,
+            _ => self.believe_silence().await,
+        }
+    }
+
+    /// Ends for now; what gave no answer is left to do.
+    async fn gone(&mut self, walk: &mut Walk) -> Result<(), Stopped> {
+        self.checkpoint(walk).await?;
+        self.silent.pop().map_or(Ok(()), |(_, last)| Err(Stopped::Gone(last)))
     }
 
     async fn page(
@@ -238,16 +255,13 @@ impl Following {
         if !self.delivered && place.dir.is_root() {
             return Err(Stopped::Source(error));
         }
-        let shut = error.reach() >= Reach::Location;
-        if !shut && !matches!(error.kind(), ErrorKind::Disconnected | ErrorKind::Timeout) {
+        // One listing of everything has no other directory that could answer: what it broke off at is still to come.
+        let shut = error.reach() >= Reach::Location || self.recursive;
+        if !shut && !is_silence(&error) {
             return self.give_up(&place, &error).await;
         }
         self.silent.push((place, error));
-        if !shut && self.silent.len() < SILENT {
-            return Ok(());
-        }
-        self.checkpoint(walk).await?;
-        self.silent.pop().map_or(Ok(()), |(_, last)| Err(Stopped::Gone(last)))
+        if shut || self.silent.len() >= SILENT { self.gone(walk).await } else { Ok(()) }
     }
 
     /// Others answer, so those that did not are unreadable.
@@ -308,15 +322,18 @@ impl Following {
         let listed = listed.await;
         self.entries_since += count;
         for error in unread {
-            self.step(Step::Unreadable(problem(error.path().unwrap_or(dir), &error))).await?;
+            self.step(Step::UnreadableEntry(problem(error.path().unwrap_or(dir), &error))).await?;
         }
         for child in children.iter().rev().filter(|child| !place.line.holds(child)) {
             walk.push(Place::of(child, &place.line));
         }
         match listed {
             Ok(()) => self.finish(dir.clone()).await,
-            // It was open: pages of it came before.
-            Err(error) => self.give_up(&Place { cursor: Some(Cursor(Bytes::new())), ..place }, &error).await,
+            // It was open: pages of it came before. Nobody knows the place in it, so who goes on begins again.
+            Err(error) => {
+                let place = Place { cursor: Some(Cursor(Bytes::new())), ..place };
+                Box::pin(self.unreadable(place, error, walk)).await
+            }
         }
     }
 
@@ -359,6 +376,12 @@ impl Following {
     async fn feed(&self, order: Feed) -> Result<(), Stopped> {
         self.feed.send(order).await.map_err(|_| Stopped::NotGathered)
     }
+}
+
+/// Is there no answer, or only the one to come later?
+fn is_silence(error: &Error) -> bool {
+    error.reach() >= Reach::Location
+        || matches!(error.kind(), ErrorKind::Disconnected | ErrorKind::Timeout | ErrorKind::Throttled)
 }
 
 fn problem(path: &RelPath, error: &Error) -> Problem {

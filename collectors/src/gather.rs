@@ -123,10 +123,10 @@ impl Gather {
         loop {
             let order = match feed.try_recv() {
                 Ok(order) => order,
-                Err(TryRecvError::Disconnected) => return Ok(self),
+                Err(TryRecvError::Disconnected) => return self.ended(),
                 Err(TryRecvError::Empty) => {
                     self.journal().rest()?;
-                    let Some(order) = feed.blocking_recv() else { return Ok(self) };
+                    let Some(order) = feed.blocking_recv() else { return self.ended() };
                     order
                 }
             };
@@ -136,6 +136,13 @@ impl Gather {
                 self.journal().sync()?;
             }
         }
+    }
+
+    /// Nobody feeds any more. What comes now may still be interrupted, so all is brought to disk.
+    fn ended(mut self) -> Result<Self, Error> {
+        self.account()?;
+        self.journal().sync()?;
+        Ok(self)
     }
 
     fn take(&mut self, order: Feed) -> Result<(), Error> {
@@ -189,7 +196,7 @@ impl Gather {
                 self.standing.all.keys_done();
                 Ok(())
             }
-            Step::Unreadable(problem) => {
+            Step::Unreadable(problem) | Step::UnreadableEntry(problem) => {
                 self.standing.unreadable += 1;
                 self.standing.all.note(Noted::Unreadable, &problem.path);
                 self.show();

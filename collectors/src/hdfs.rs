@@ -2,7 +2,7 @@
 
 use crate::{Collector, Protocol};
 use async_trait::async_trait;
-use driver_hdfs::{ClusterFacts, HdfsStore, NameNodeFacts, SnapshottableDir};
+use driver_hdfs::{ClusterFacts, HdfsStore, HeldBySnapshots, NameNodeFacts, SnapshottableDir};
 use inventory::{Finding, SecondCount, System, Weight};
 use model::{ByteSize, Facets, RelPath, Timestamp, human_count};
 use std::{collections::BTreeMap, sync::Arc};
@@ -68,11 +68,16 @@ impl Protocol for Hdfs {
     /// What the NameNode counts below the directory; it counts the directory too.
     async fn second_count(&self) -> storage::Result<Option<SecondCount>> {
         let summary = self.store.content_summary(&RelPath::ROOT).await?;
+        // It counts what only snapshots hold, which no walk meets.
+        let (held, method) = match self.store.held_by_snapshots(&RelPath::ROOT).await? {
+            Some(held) => (held, "getContentSummary"),
+            None => (HeldBySnapshots::default(), "getContentSummary, with what only snapshots hold"),
+        };
         Ok(Some(SecondCount {
-            method: "getContentSummary".to_owned(),
-            files: Some(summary.files),
-            dirs: summary.dirs.checked_sub(1),
-            size_bytes: Some(summary.bytes),
+            method: method.to_owned(),
+            files: summary.files.checked_sub(held.files),
+            dirs: summary.dirs.checked_sub(held.dirs + 1),
+            size_bytes: summary.bytes.checked_sub(held.bytes),
         }))
     }
 }

@@ -35,6 +35,8 @@ pub(crate) enum Step {
     Loop(Problem),
     /// So long it was walked since this was said before, milliseconds.
     Ran { ms: u64 },
+    /// An entry could not be read. Nothing follows from it for what is left to walk.
+    UnreadableEntry(Problem),
 }
 
 /// Where a directory goes on.

@@ -32,5 +32,5 @@ pub use discover::{CheckpointRule, DiscoverOptions, discover};
 pub use error::Error;
 pub use host::disks;
 pub use latency::LatencyProbe;
-pub use many::{Job, Together, discover_all, gates, server, twice};
+pub use many::{Job, Together, discover_all, gates, same, server, twice};
 pub use progress::{Progress, ProgressClock, ProgressNumbers};

@@ -111,9 +111,14 @@ fn there_twice(location: &Location) -> Error {
     Error::Source(refused)
 }
 
+/// Do these name the same system?
+pub fn same(a: &Location, b: &Location) -> bool {
+    identity(a) == identity(b)
+}
+
 /// What makes two locations one system: protocol (with its version where one is asked for), server, port where it
-/// is not the usual one, path.
-fn identity(location: &Location) -> (String, String, Option<u16>, Vec<u8>, Option<String>) {
+/// is not the usual one, path, and what the parameters say of these.
+fn identity(location: &Location) -> (String, String, Option<u16>, Vec<u8>, [Option<String>; 2]) {
     let usual = match location.scheme() {
         "nfs" => Some(2049),
         "smb" => Some(445),
@@ -126,7 +131,9 @@ fn identity(location: &Location) -> (String, String, Option<u16>, Vec<u8>, Optio
     let scheme = location
         .param("version")
         .map_or_else(|| location.scheme().to_owned(), |version| format!("{} {version}", location.scheme()));
-    (scheme, host, port, path, location.param("endpoint").map(str::to_owned))
+    // Another endpoint is another server; another directory of one image another system.
+    let told = ["endpoint", "below"].map(|name| location.param(name).map(str::to_owned));
+    (scheme, host, port, path, told)
 }
 
 /// The server of a location, which is what a budget belongs to: the host, or the endpoint of an object store.

@@ -7,6 +7,7 @@ use driver_s3::{ClassTally, Fact, S3Store, Survey, SurveyLimits, Versioning};
 use inventory::{Finding, SecondCount, System, Weight};
 use model::{ByteSize, Facets, Location, human_count};
 use std::{collections::BTreeMap, sync::Arc};
+use storage::{Error, ErrorKind, Reach};
 
 /// A bucket, or a prefix in one.
 #[derive(Debug)]
@@ -30,6 +31,12 @@ impl Protocol for Object {
     /// Asks the bucket, so that wrong credentials or a missing bucket show before the walk.
     async fn identify(&self) -> storage::Result<System> {
         let reached = self.store.check().await?;
+        if reached.empty && !self.location.prefix().is_root() {
+            return Err(Error::new(ErrorKind::NotFound, "open the location")
+                .with_reach(Reach::Location)
+                .because(format!("no key of the bucket begins with `{}/`", self.location.prefix()))
+                .hint("is the prefix typed right? An object store has no empty directories"));
+        }
         let mut details = BTreeMap::new();
         details.insert("bucket".to_owned(), self.location.host().to_owned());
         details.insert("region".to_owned(), reached.region);
@@ -95,9 +102,10 @@ fn kept(survey: &Survey, findings: &mut Vec<Finding>) {
             } else {
                 String::new()
             };
+            let more = if open.partial { "; there are more, which were not counted" } else { "" };
             let detail = format!(
                 "uploads in parts were begun and never finished{since}; their parts are paid for and no listing shows \
-                 them{of}. Abort them, or let a lifecycle rule do it"
+                 them{of}{more}. Abort them, or let a lifecycle rule do it"
             );
             let found = Finding::new("incomplete-uploads", Weight::Warning, detail);
             findings.push(found.counted(open.uploads).sized(open.bytes));

@@ -79,7 +79,7 @@ impl Replayed {
             Step::Loop(problem) => {
                 self.skipped.insert(problem.path.clone());
             }
-            Step::Snapshot { .. } | Step::Ran { .. } => {}
+            Step::Snapshot { .. } | Step::Ran { .. } | Step::UnreadableEntry(_) => {}
         }
     }
 

@@ -10,6 +10,7 @@ use longshore_collectors::{Error, Progress, discover};
 use model::{Metadata, RelPath};
 use proptest::prelude::*;
 use std::{
+    collections::BTreeSet,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -159,6 +160,82 @@ fn a_server_that_goes_away_is_waited_for_and_one_silent_directory_is_not() {
         let profile = discovered(&odd, out.path(), &options(1, 1000)).await.unwrap();
         assert_eq!(profile.unreadable_count, 1, "{:?}", profile.unreadable);
         assert_eq!(rows(out.path()).len(), all.len() - 3);
+    });
+}
+
+#[test]
+fn a_server_that_goes_away_at_the_end_of_a_walk_is_waited_for() {
+    run(async {
+        let store = MemoryStore::tree().with_page(4);
+        let dirs: Vec<(usize, usize)> = (0..7).map(|_| (0, 3)).collect();
+        let all = planted(&store, &dirs).await;
+        let kinds = [ErrorKind::Timeout, ErrorKind::Throttled, ErrorKind::Disconnected];
+        let failing = (0..7).map(|n| (RelPath::from(format!("d{n}").as_str()), kinds[n % 3])).collect();
+        let odd = Odd { failing, shut: Some(ErrorKind::Disconnected), ..Odd::over(store.clone()) };
+        let out = tempfile::tempdir().unwrap();
+        let error = discovered(&odd, out.path(), &options(1, 1000)).await.unwrap_err();
+        assert!(matches!(&error, Error::Gone { .. }), "{error}");
+        let odd = Odd::over(store);
+        let profile = discovered(&odd, out.path(), &options(1, 1000)).await.unwrap();
+        assert_eq!((profile.unreadable_count, rows(out.path()).len()), (0, all.len()));
+        assert_eq!(odd.pages.load(Ordering::SeqCst), 7, "only what gave no answer is listed");
+    });
+}
+
+#[test]
+fn a_bucket_whose_listing_breaks_off_is_not_at_its_end() {
+    run(async {
+        for kind in [ErrorKind::Disconnected, ErrorKind::Throttled, ErrorKind::Denied, ErrorKind::Unexpected] {
+            let store = MemoryStore::keys(1).with_page(4);
+            for n in 0..30 {
+                let path = format!("key-{n:02}");
+                store.put(&path.as_str().into(), WriteSpec::default(), vec![]).await.unwrap();
+            }
+            let out = tempfile::tempdir().unwrap();
+            let odd = Odd { breaks: Some((3, kind)), ..Odd::over(store.clone()) };
+            let error = discovered(&odd, out.path(), &options(1, 1000)).await.unwrap_err();
+            assert!(matches!(&error, Error::Gone { last, .. } if last.kind() == kind), "{error}");
+            let odd = Odd::over(store);
+            let profile = discovered(&odd, out.path(), &options(1, 1000)).await.unwrap();
+            assert_eq!((profile.unreadable_count, rows(out.path()).len()), (0, 30));
+            assert_eq!(odd.pages.load(Ordering::SeqCst), 5, "it goes on behind its third page");
+        }
+    });
+}
+
+#[test]
+fn an_entry_that_cannot_be_read_is_listed_and_the_rest_is_found() {
+    run(async {
+        let store = MemoryStore::tree().with_page(4);
+        let all = planted(&store, &[(0, 3), (1, 3)]).await;
+        let unread: BTreeSet<RelPath> = ["d0/f1.txt", "d0/d1"].map(RelPath::from).into();
+        let odd = Odd { unread: unread.clone(), ..Odd::over(store) };
+        let out = tempfile::tempdir().unwrap();
+        let profile = discovered(&odd, out.path(), &options(1, 1)).await.unwrap();
+        assert_eq!(profile.unreadable_count, 2);
+        let said: BTreeSet<RelPath> = problems(out.path()).into_iter().map(|problem| problem.path).collect();
+        assert_eq!(said, unread);
+        assert_eq!(rows(out.path()).len(), all.len() - 2 - 3, "nothing of the directory is known");
+    });
+}
+
+#[test]
+fn who_stops_while_findings_are_awaited_is_asked_only_for_them_again() {
+    run(async {
+        let store = MemoryStore::tree().with_page(4);
+        let all = planted(&store, &[(0, 3), (1, 3)]).await;
+        let odd = Odd { keeps_findings: true, ..Odd::over(store) };
+        let out = tempfile::tempdir().unwrap();
+        let first = options(1, 1000);
+        let collector = odd.collector();
+        let (stopped, ()) = tokio::join!(discover(&collector, out.path(), first.clone()), async {
+            odd.hung.notified().await;
+            first.stop.cancel();
+        });
+        assert!(matches!(stopped, Err(Error::Interrupted { .. })), "{stopped:?}");
+        let odd = Odd { keeps_findings: false, pages: Arc::default(), ..odd };
+        discovered(&odd, out.path(), &options(1, 1000)).await.unwrap();
+        assert_eq!((rows(out.path()).len(), odd.pages.load(Ordering::SeqCst)), (all.len(), 0));
     });
 }
 

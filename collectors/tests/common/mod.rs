@@ -34,6 +34,14 @@ pub struct Odd {
     pub forgets: Arc<AtomicUsize>,
     /// Directories that answer with an error.
     pub failing: BTreeMap<RelPath, ErrorKind>,
+    /// What cannot be read of a listing.
+    pub unread: BTreeSet<RelPath>,
+    /// Every listing breaks off after so many pages.
+    pub breaks: Option<(usize, ErrorKind)>,
+    /// Nothing can be looked at.
+    pub shut: Option<ErrorKind>,
+    /// It never tells its findings; `hung` is notified.
+    pub keeps_findings: bool,
     /// Pages that were listed.
     pub pages: Arc<AtomicUsize>,
     /// Where it says that it is.
@@ -51,6 +59,10 @@ impl Odd {
             hung: Arc::default(),
             forgets: Arc::default(),
             failing: BTreeMap::new(),
+            unread: BTreeSet::new(),
+            breaks: None,
+            shut: None,
+            keeps_findings: false,
             pages: Arc::default(),
             place: "memory://store/x".parse().unwrap(),
             findings: Ok(Vec::new()),
@@ -92,10 +104,31 @@ impl Source for Odd {
                 page
             }
         };
-        self.inner.list(dir, spec).then(hang).boxed()
+        let unread = self.unread.clone();
+        let part = move |page: Result<Page>| {
+            let mut page = page?;
+            let Page { entries, unread: told, .. } = &mut page;
+            entries.retain(|entry| {
+                let good = !unread.contains(&entry.path);
+                told.extend((!good).then(|| StorageError::new(ErrorKind::Unexpected, "look at").at(&entry.path)));
+                good
+            });
+            Ok(page)
+        };
+        let pages = self.inner.list(dir, spec).then(hang).map(part);
+        match self.breaks {
+            None => pages.boxed(),
+            Some((after, kind)) => {
+                let broken = StorageError::new(kind, "list").at(dir);
+                pages.take(after).chain(futures::stream::iter([Err(broken)])).boxed()
+            }
+        }
     }
     async fn stat(&self, path: &RelPath, want: Facets) -> Result<Entry> {
-        self.inner.stat(path, want).await
+        match self.shut {
+            Some(kind) => Err(StorageError::new(kind, "look at").at(path)),
+            None => self.inner.stat(path, want).await,
+        }
     }
     async fn read(&self, path: &RelPath, spec: ReadSpec) -> Result<Reading> {
         self.inner.read(path, spec).await
@@ -114,6 +147,10 @@ impl Protocol for Odd {
         Ok(System { protocol: "memory".into(), ..System::default() })
     }
     async fn findings(&self) -> Result<Vec<Finding>> {
+        if self.keeps_findings {
+            self.hung.notify_one();
+            std::future::pending::<()>().await;
+        }
         self.findings.clone().map_err(|kind| StorageError::new(kind, "ask for findings"))
     }
     async fn second_count(&self) -> Result<Option<SecondCount>> {

@@ -107,6 +107,17 @@ pub struct ContentSummary {
     pub space_quota: Option<u64>,
 }
 
+/// What below a directory only its snapshots still hold. [`ContentSummary`] counts it, a walk does not meet it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HeldBySnapshots {
+    /// Files.
+    pub files: u64,
+    /// Directories.
+    pub dirs: u64,
+    /// Bytes of content.
+    pub bytes: u64,
+}
+
 /// A directory that can have snapshots.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SnapshottableDir {

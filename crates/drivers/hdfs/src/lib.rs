@@ -33,8 +33,8 @@ mod store;
 mod writing;
 
 pub use facts::{
-    AclEntry, AclFacts, AclWho, ClusterFacts, ContentSummary, DirectoryPolicies, Finding, ImageFetched, NameNodeFacts,
-    SnapshottableDir, StandbyChoice,
+    AclEntry, AclFacts, AclWho, ClusterFacts, ContentSummary, DirectoryPolicies, Finding, HeldBySnapshots,
+    ImageFetched, NameNodeFacts, SnapshottableDir, StandbyChoice,
 };
 pub use http::{HttpEndpoint, fetch_fsimage};
 pub use kerberos::Credentials;

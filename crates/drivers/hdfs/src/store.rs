@@ -1,8 +1,8 @@
 //! The store: [`Source`] over a cluster.
 
 use crate::{
-    AclEntry, AclFacts, AclWho, ClusterFacts, ContentSummary, DirectoryPolicies, Finding, HdfsOptions, ImageFetched,
-    NameNodeFacts, SnapshottableDir,
+    AclEntry, AclFacts, AclWho, ClusterFacts, ContentSummary, DirectoryPolicies, Finding, HdfsOptions, HeldBySnapshots,
+    ImageFetched, NameNodeFacts, SnapshottableDir,
     address::Address,
     attributes::{self, READS},
     cluster::{Cluster, Shared},
@@ -137,6 +137,18 @@ impl HdfsStore {
     pub async fn content_summary(&self, path: &RelPath) -> Result<ContentSummary> {
         let absolute = self.cluster.absolute(path, "count")?;
         self.summary(&absolute, path).await
+    }
+
+    /// What of [`HdfsStore::content_summary`] only snapshots hold, over WebHDFS; `None` where HTTP is not served or the
+    /// server does not tell. It costs the NameNode a count of its own.
+    pub async fn held_by_snapshots(&self, path: &RelPath) -> Result<Option<HeldBySnapshots>> {
+        const OP: &str = "count the snapshots of";
+        let absolute = self.cluster.absolute(path, OP)?;
+        match self.cluster.web.held_by_snapshots(&absolute).await {
+            Ok(held) => Ok(held),
+            Err(failure) if failure.is_elsewhere() => Ok(None),
+            Err(failure) => Err(failure.at(OP, path)),
+        }
     }
 
     async fn summary(&self, absolute: &str, path: &RelPath) -> Result<ContentSummary> {

@@ -9,7 +9,7 @@ use futures::stream::BoxStream;
 use model::{Facets, RelPath};
 use rustix::{
     fd::OwnedFd,
-    fs::{OFlags, RawDir, SeekFrom, seek},
+    fs::{AtFlags, OFlags, RawDir, SeekFrom, seek},
     io::Errno,
 };
 use std::sync::Arc;
@@ -85,17 +85,22 @@ impl Tree {
             match entry_at(open, name, &path, want) {
                 Ok(entry) => entries.push(entry),
                 Err(Errno::NOENT) => {} // removed since the name was read
-                Err(Errno::ACCESS) => {
+                Err(Errno::ACCESS) if !may_search(open) => {
                     let error = failed(Errno::ACCESS, "list", dir);
                     return Err(error.hint("names can be read here, but not what they are: `x` is missing"));
                 }
-                // A damaged inode, say: of this entry alone.
+                // A damaged inode, or somebody else's mount: of this entry alone.
                 Err(error) => unread.push(failed(error, "list", &path)),
             }
         }
         let next = last.map(|place| Cursor(Bytes::copy_from_slice(&place.to_be_bytes())));
         Ok(Page { entries, unread, next })
     }
+}
+
+/// May we look at what is in the directory? `.` needs the same right as any other name.
+fn may_search(open: &OwnedFd) -> bool {
+    rustix::fs::statat(open, ".", AtFlags::SYMLINK_NOFOLLOW).is_ok()
 }
 
 fn place_of(cursor: &Cursor, dir: &RelPath) -> Result<u64> {

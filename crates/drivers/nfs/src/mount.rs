@@ -16,6 +16,7 @@ use nfs3_types::{
     nfs3,
 };
 use std::{
+    collections::HashSet,
     io,
     net::{IpAddr, SocketAddr},
     sync::Arc,
@@ -60,7 +61,11 @@ pub async fn exports(location: &Location, options: &NfsOptions) -> Result<Vec<Ex
 }
 
 pub(crate) async fn exports_of(manner: &Manner, server: &Rpc, credential: &Credential) -> Result<Vec<Export>, Failure> {
-    manner.ask(server, &EXPORT, credential, Bytes::new(), |reply| decode::exports(&reply)).await
+    let mut exports = manner.ask(server, &EXPORT, credential, Bytes::new(), |reply| decode::exports(&reply)).await?;
+    // One directory may be exported in several ways, to several groups of hosts.
+    let mut seen = HashSet::new();
+    exports.retain(|export| seen.insert(export.path.clone()));
+    Ok(exports)
 }
 
 /// Mounts the path of `address`, or the longest export above it.

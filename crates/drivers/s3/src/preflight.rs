@@ -25,7 +25,7 @@ pub struct Reached {
     pub flavour: Flavour,
     /// The region that requests are signed for.
     pub region: String,
-    /// Is anything under the location's prefix?
+    /// Is there nothing below the location's prefix?
     pub empty: bool,
 }
 

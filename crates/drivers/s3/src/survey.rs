@@ -63,7 +63,11 @@ impl<T> Fact<T> {
         match told {
             Ok(fact) => Ok(Self::Known(fact)),
             Err(error) => match error.kind() {
-                ErrorKind::Denied | ErrorKind::Unsupported | ErrorKind::Invalid | ErrorKind::Unexpected => {
+                ErrorKind::Denied
+                | ErrorKind::Unsupported
+                | ErrorKind::Invalid
+                | ErrorKind::Unexpected
+                | ErrorKind::Throttled => {
                     let why = error.cause().unwrap_or_else(|| error.to_string());
                     Ok(Self::Unknown { kind: error.kind(), why })
                 }
@@ -121,7 +125,7 @@ impl S3Store {
     /// `limits` allow.
     ///
     /// Errors only where asking makes no sense: `NotFound` (no such bucket), `Unauthenticated`, `Disconnected`,
-    /// `Timeout`, `Throttled`. What the server refuses is [`Fact::Unknown`].
+    /// `Timeout`. What the server refuses, for now or for good, is [`Fact::Unknown`].
     pub async fn survey(&self, limits: &SurveyLimits) -> Result<Survey> {
         let store = &self.inner;
         let region = ask::<LocationAnswer>(store, "GetBucketLocation", "location", "LocationConstraint", &[]).await?;

@@ -91,7 +91,7 @@ impl Tally {
 
 /// Puts the exports, shares or buckets of a server in its place.
 async fn each_system(wanted: Vec<Wanted>, shell: &Shell, tally: &mut Tally) -> Vec<Wanted> {
-    let mut all = Vec::new();
+    let (mut all, mut of_servers) = (Vec::new(), Vec::new());
     for server in wanted {
         let how = Opening { password: server.password.clone(), ..Opening::plain(&shell.settings) };
         match Box::pin(registry::parts(&server.location, &how)).await {
@@ -99,7 +99,7 @@ async fn each_system(wanted: Vec<Wanted>, shell: &Shell, tally: &mut Tally) -> V
             Ok(Some(parts)) => {
                 for part in parts {
                     match part.left_out {
-                        None => all.push(Wanted { location: part.location, ..server.clone() }),
+                        None => of_servers.push(Wanted { location: part.location, ..server.clone() }),
                         Some(why) => shell.out.note(&format!("left out: {} ({why})", part.location)),
                     }
                 }
@@ -107,6 +107,9 @@ async fn each_system(wanted: Vec<Wanted>, shell: &Shell, tally: &mut Tally) -> V
             Err(failure) => tally.failed(&failure.at(&server.location), shell),
         }
     }
+    // What is named by itself has settings of its own.
+    of_servers.retain(|part| !all.iter().any(|named: &Wanted| collectors::same(&named.location, &part.location)));
+    all.append(&mut of_servers);
     all
 }
 

@@ -11,7 +11,7 @@ pub use endpoint::HttpEndpoint;
 pub use image::fetch_fsimage;
 
 use crate::{
-    ClusterFacts, DirectoryPolicies, HdfsOptions, NameNodeFacts, SnapshottableDir,
+    ClusterFacts, DirectoryPolicies, HdfsOptions, HeldBySnapshots, NameNodeFacts, SnapshottableDir,
     address::Address,
     failure::{CLOCKS_HINT, Failure, gss_hint},
 };
@@ -180,6 +180,12 @@ impl Web {
     pub async fn usage(&self) -> Result<Usage, Failure> {
         let answer = self.webhdfs("/", "op=GETSTATUS").await?;
         webhdfs::usage(&answer.body).ok_or_else(|| senseless("the volume"))
+    }
+
+    /// What only snapshots hold below a directory; `None` where the server does not tell.
+    pub async fn held_by_snapshots(&self, absolute: &str) -> Result<Option<HeldBySnapshots>, Failure> {
+        let answer = self.webhdfs(absolute, "op=GETCONTENTSUMMARY").await?;
+        Ok(webhdfs::held_by_snapshots(&answer.body))
     }
 
     pub async fn snapshottable_dirs(&self) -> Result<Vec<SnapshottableDir>, Failure> {

@@ -1,6 +1,6 @@
 //! What WebHDFS answers (Hadoop's "WebHDFS REST API"), from JSON.
 
-use crate::{DirectoryPolicies, SnapshottableDir};
+use crate::{DirectoryPolicies, HeldBySnapshots, SnapshottableDir};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::Value;
 use storage::Usage;
@@ -27,6 +27,18 @@ pub(crate) fn usage(body: &[u8]) -> Option<Usage> {
     let number = |name: &str| status.get(name)?.as_u64();
     let (capacity, used, available) = (number("capacity")?, number("used")?, number("remaining")?);
     Some(Usage { capacity, used: used.min(capacity), available: available.min(capacity), files: None })
+}
+
+/// GETCONTENTSUMMARY, as far as snapshots go; servers before Hadoop 3.0 do not tell.
+pub(crate) fn held_by_snapshots(body: &[u8]) -> Option<HeldBySnapshots> {
+    let value: Value = serde_json::from_slice(body).ok()?;
+    let summary = value.get("ContentSummary")?;
+    let number = |name: &str| summary.get(name)?.as_u64();
+    Some(HeldBySnapshots {
+        files: number("snapshotFileCount")?,
+        dirs: number("snapshotDirectoryCount")?,
+        bytes: number("snapshotLength")?,
+    })
 }
 
 /// GETSNAPSHOTTABLEDIRECTORYLIST; null when there are none.
@@ -101,6 +113,9 @@ mod tests {
             under_construction(br#"{"LocatedBlocks":{"isLastBlockComplete":true,"isUnderConstruction":false}}"#),
             Some(false)
         );
+        let counted = br#"{"ContentSummary":{"directoryCount":1,"ecPolicy":"","fileCount":2,"length":4,"quota":-1,"snapshotDirectoryCount":0,"snapshotFileCount":1,"snapshotLength":2,"snapshotSpaceConsumed":4,"spaceConsumed":8,"spaceQuota":-1,"typeQuota":{}}}"#;
+        assert_eq!(held_by_snapshots(counted), Some(HeldBySnapshots { files: 1, dirs: 0, bytes: 2 }));
+        assert_eq!(held_by_snapshots(br#"{"ContentSummary":{"fileCount":2}}"#), None);
         assert_eq!(snapshottable(br#"{"SnapshottableDirectoryList":null}"#), Some(vec![]));
         let one = br#"{"SnapshottableDirectoryList":[{"dirStatus":{"pathSuffix":"bar"},"parentFullPath":"/","snapshotNumber":2,"snapshotQuota":65536}]}"#;
         assert_eq!(

@@ -61,7 +61,15 @@ pub fn directories() {
         assert_eq!(store.content_summary(&below(&path("plain"))).await.unwrap().quota, None);
 
         tool(&["plain", "dfsadmin", "-allowSnapshot", &path("snap")]);
+        for name in ["snap/gone", "snap/here"] {
+            filling.file(&path(name), &[Bytes::from_static(b"four")], WriteOptions::default()).await.unwrap();
+        }
         tool(&["plain", "dfs", "-createSnapshot", &path("snap"), "first"]);
+        filling.client.delete(&path("snap/gone"), false).await.unwrap();
+        let held = store.held_by_snapshots(&below(&path("snap"))).await.unwrap().unwrap();
+        let all = store.content_summary(&below(&path("snap"))).await.unwrap();
+        assert_eq!((all.files, all.bytes), (2, 8), "what only a snapshot holds is counted");
+        assert_eq!((held.files, held.dirs, held.bytes), (1, 0, 4));
         let dirs = store.snapshottable_dirs().await.unwrap();
         let ours = dirs.iter().find(|dir| dir.path == path("snap")).unwrap();
         assert_eq!(ours.snapshots, 1);
