@@ -15,6 +15,8 @@ use crate::{
 
 /// Room for an answer, bytes.
 const ROOM: u32 = 56 << 10;
+/// Longest path of a target, in 16-bit units. The request for its share begins with one backslash more.
+const MOST_TEXT: usize = names::LONGEST - 1;
 /// The entry names a domain's controllers, not a place.
 const NAME_LIST: u16 = 2;
 
@@ -89,7 +91,8 @@ pub(crate) fn decode(raw: &[u8]) -> Result<Referral, Malformed> {
 fn text(raw: &[u8], offset: usize) -> Result<Vec<u16>, Malformed> {
     let from = raw.get(offset..).ok_or(Malformed("a referral of DFS points beyond the end"))?;
     let units = from.chunks_exact(2).map(|unit| u16::from_le_bytes([unit[0], unit[1]]));
-    Ok(units.take_while(|unit| *unit != 0).collect())
+    let text: Vec<u16> = units.take(MOST_TEXT + 1).take_while(|unit| *unit != 0).collect();
+    if text.len() > MOST_TEXT { Err(Malformed("a path in a referral of DFS is too long")) } else { Ok(text) }
 }
 
 /// `\server\share\dir`
@@ -129,6 +132,18 @@ mod tests {
         assert_eq!(found.consumed, 12);
         let target = |host: &str, dir: &str| Target { host: host.to_owned(), share: utf16("data"), dir: utf16(dir) };
         assert_eq!(found.targets, [target("one", ""), target("two", "below")]);
+    }
+
+    #[test]
+    fn a_target_that_no_request_can_say_is_refused() {
+        let to = |share: usize| {
+            let mut out = Writer::default();
+            out.u16(24).u16(1).u32(2);
+            out.u16(3).u16(34).u16(0).u16(0).u32(600).u16(0).u16(0).u16(34).zeros(16);
+            decode(&out.bytes(&names::le_bytes(&utf16(&format!(r"\one\{}", "s".repeat(share))))).u16(0).done())
+        };
+        assert_eq!(to(32_761).unwrap().targets[0].share.len(), 32_761);
+        assert!(to(32_762).is_err());
     }
 
     #[test]

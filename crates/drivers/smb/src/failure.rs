@@ -1,6 +1,9 @@
 //! What went wrong with a request, and the one place where that becomes a [`storage::Error`].
 
-use crate::wire::{cursor::Malformed, status::Status};
+use crate::{
+    names,
+    wire::{cursor::Malformed, status::Status},
+};
 use model::RelPath;
 use std::{fmt, io, sync::Arc, time::Duration};
 use storage::{Error, ErrorKind, Reach, Retry};
@@ -38,6 +41,10 @@ pub(crate) enum Failure {
     Unprotected(&'static str),
     /// A link of DFS leads nowhere.
     Link { link: String, why: String },
+    /// What a link of DFS leads to could not be reached, or is closed to us.
+    Behind { link: String, cause: Box<Failure> },
+    /// With what stands before it, the name is longer than a request can say.
+    TooLong,
 }
 
 impl fmt::Display for Failure {
@@ -54,6 +61,8 @@ impl fmt::Display for Failure {
             Self::Kerberos(error) => error.fmt(f),
             Self::MadeGuest => f.write_str("the server does not know the user and made us a guest"),
             Self::Link { link, why } => write!(f, "the link `{link}` of DFS: {why}"),
+            Self::Behind { link, cause } => write!(f, "the link `{link}` of DFS: {cause}"),
+            Self::TooLong => f.write_str(names::TOO_LONG),
         }
     }
 }
@@ -69,6 +78,35 @@ impl Failure {
     /// Is there simply nothing?
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::Status(status) if status.is_missing())
+    }
+
+    /// Could the server not be reached, or was it lost?
+    pub const fn is_unconnected(&self) -> bool {
+        matches!(self, Self::Connect(_) | Self::Lost(_))
+    }
+
+    /// Does the same request want another session? Its own was lost, or the server no longer knows it.
+    pub const fn wants_new_session(&self) -> bool {
+        match self {
+            Self::Status(status) => status.ends_session(),
+            Self::Lost(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Is it wrong with what was asked for alone, and for good? Not so where the connection, the session or the share
+    /// fails, nor where nothing is there any more.
+    pub fn is_of_item(&self) -> bool {
+        match self {
+            Self::Malformed(_) | Self::Link { .. } | Self::Behind { .. } | Self::TooLong => true,
+            Self::Status(status) => !status.is_missing() && of_status(*status, "look").retry() == Retry::Never,
+            _ => false,
+        }
+    }
+
+    /// Did the server refuse us for good? Trouble of its own that passes is none.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Login(_) | Self::MadeGuest) && self.clone().error("log in").retry() == Retry::Never
     }
 
     /// The error for whoever asked to do `op` at `path`.
@@ -100,6 +138,9 @@ impl Failure {
                 door(ErrorKind::Unsupported).hint("leave out `sign` or `encrypt`, or enable it on the server")
             }
             Self::Link { .. } => here(ErrorKind::NotFound).hint("the other shares of the namespace can still be read"),
+            // The rest of the namespace can still be read.
+            Self::Behind { cause, .. } => cause.as_ref().clone().error(op).with_reach(Reach::Item),
+            Self::TooLong => here(ErrorKind::NameRefused),
         };
         error.because(self)
     }

@@ -32,6 +32,8 @@ mod quota;
 mod read;
 mod resume;
 mod rpc;
+#[cfg(test)]
+mod scripted;
 mod session;
 mod store;
 mod wire;

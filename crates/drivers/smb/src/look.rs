@@ -9,10 +9,12 @@ use crate::{
     wire::{
         cursor::Malformed,
         file::{ATTRIBUTE_REPARSE, RELATED, access, option},
+        fs::Volume,
         header::Command,
         ioctl::{self, Control},
         query::{self, All, What},
         reparse,
+        status::Status,
     },
 };
 use model::{Acl, Entry, Facets, Kind, Metadata, RelPath};
@@ -45,7 +47,7 @@ pub(crate) async fn stat(client: &Client, path: &RelPath, want: Facets) -> Resul
         let mut replies = replies.iter();
         let mut next = || replies.next().expect("as many answers as requests");
         let all = All::decode(&query::output(next().good_or_cut()?)?)?;
-        let mut entry = attributes::told(path.clone(), &all, place.tree.volume, want);
+        let mut entry = attributes::told(path.clone(), &all, place.volume, want);
         if want.has(Facets::NTFS_SD) {
             let descriptor = query::output(next().good()?)?;
             entry.meta.get_or_insert_default().acl = Some(Acl::NtfsDescriptor(checked(descriptor)?));
@@ -82,12 +84,32 @@ pub(crate) async fn add_reparse(client: &Client, entry: &mut Entry) -> Result<()
         match replies[0].good() {
             Ok(message) => Ok(reparse::kind_of_data(&ioctl::output(message)?)?),
             // A link of DFS is a reparse point to a listing only; some servers do not tell of any.
-            Err(Failure::Status(_)) => Ok(None),
+            Err(failure) if failure.is_of_item() => Ok(None),
             Err(failure) => Err(failure),
         }
     });
     if let Some(kind) = kind.await? {
         entry.kind = kind;
+        if entry.kind.is_dir() {
+            learn_volume(client, units).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Asks which volume is mounted in a directory: the numbers of its inodes are those of others on the volume above.
+async fn learn_volume(client: &Client, units: Vec<u16>) -> Result<(), Failure> {
+    let told = client.at(&units, |place| async move {
+        let (rights, middle) = (access::READ_ATTRIBUTES, vec![info(What::Volume)]);
+        let replies = open::visit(&place, "CREATE+QUERY_INFO+CLOSE", rights, option::BACKUP, middle).await?;
+        Ok(Volume::decode(&query::output(replies[0].good_or_cut()?)?)?)
+    });
+    match told.await {
+        Ok(volume) => client.mounted(units, volume.serial),
+        // Whoever lists it hears why it cannot be opened.
+        Err(Failure::Status(Status::VOLUME_DISMOUNTED)) => {}
+        Err(failure) if failure.is_of_item() || failure.is_missing() => {}
+        Err(failure) => return Err(failure),
     }
     Ok(())
 }

@@ -6,6 +6,11 @@
 use model::RelPath;
 use storage::{Error, ErrorKind, Result};
 
+/// Most 16-bit units of a name that is sent: its length is a 16-bit number of bytes ([MS-SMB2] 2.2.9, 2.2.13).
+pub(crate) const LONGEST: usize = u16::MAX as usize / 2;
+/// What is wrong with a longer one.
+pub(crate) const TOO_LONG: &str = "the path is longer than a request of SMB can say";
+
 /// WTF-8 of 16-bit units.
 pub(crate) fn from_units(units: impl Iterator<Item = u16>) -> Vec<u8> {
     let (least, _) = units.size_hint();
@@ -108,9 +113,8 @@ pub(crate) fn wire_path(path: &RelPath, op: &'static str) -> Result<Vec<u16>> {
         }
         out.extend(units);
     }
-    // A name's length is a 16-bit number of bytes ([MS-SMB2] 2.2.13).
-    if out.len() > usize::from(u16::MAX) / 2 {
-        return refused("the path is longer than a request of SMB can say");
+    if out.len() > LONGEST {
+        return refused(TOO_LONG);
     }
     Ok(out)
 }

@@ -85,10 +85,6 @@ impl Handle {
     pub fn session(&self) -> &Session {
         &self.session
     }
-    /// The share it is open in.
-    pub fn tree(&self) -> &Tree {
-        &self.tree
-    }
     /// Its name on the wire.
     pub fn id(&self) -> &OpenId {
         &self.id
@@ -99,8 +95,9 @@ impl Handle {
         self.session.request(op, &self.tree, request).await
     }
 
-    /// Closes it and gives the answer, which tells times and sizes as they are at the end.
-    pub async fn close(mut self) -> Result<Reply, Failure> {
+    /// Closes it and gives the answer, which tells times and sizes as they are at the end. Nothing can be asked of it
+    /// afterwards.
+    pub async fn close(&mut self) -> Result<Reply, Failure> {
         self.open = false;
         self.request("CLOSE", Request::new(Command::Close, file::close(&self.id, true))).await
     }

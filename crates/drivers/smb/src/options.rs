@@ -13,6 +13,9 @@ pub struct SmbOptions {
     pub connect_timeout: Duration,
     /// Longest wait for one answer. When the server says that it works on it, the wait starts once more.
     pub request_timeout: Duration,
+    /// How long a request goes on trying to reach a server that was there and is away: it restarts, or moves to
+    /// its partner. Never longer than `request_timeout`.
+    pub reconnect_for: Duration,
     /// Connections to one server, at most; each carries many requests at a time. Opened when needed.
     pub connections: NonZeroUsize,
     /// Whether every message is signed.
@@ -32,6 +35,7 @@ impl Default for SmbOptions {
             credentials: Credentials::Guest,
             connect_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_mins(1),
+            reconnect_for: Duration::from_secs(20),
             connections: const { NonZeroUsize::new(4).expect("4 is not 0") },
             signing: Demand::AsServer,
             encryption: Demand::AsServer,

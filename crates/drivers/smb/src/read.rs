@@ -11,7 +11,7 @@ use crate::{
     connection::Request,
     failure::Failure,
     look,
-    open::Handle,
+    open::{self, Handle},
     wire::{
         file::{self, access, option},
         header::Command,
@@ -41,9 +41,9 @@ const OPTIONS: u32 = option::NOT_DIRECTORY | option::BACKUP;
 /// Content of the file at `path`.
 pub(crate) async fn read(client: &Client, path: &RelPath, spec: ReadSpec) -> Result<Reading> {
     let units = client::units(path, OP)?;
-    let opened = client.at(&units, open).await;
-    let (handle, all, volume) = opened.map_err(|failure| failure.at(OP, path))?;
-    let entry = attributes::told(path.clone(), &all, volume, spec.want);
+    let file = client.at(&units, opened).await;
+    let (place, handle, all) = file.map_err(|failure| failure.at(OP, path))?;
+    let entry = attributes::told(path.clone(), &all, place.volume, spec.want);
     if !look::is_file(&entry) {
         return Err(Error::new(ErrorKind::Invalid, OP).at(path).because("it is a directory"));
     }
@@ -57,7 +57,7 @@ pub(crate) async fn read(client: &Client, path: &RelPath, spec: ReadSpec) -> Res
         return Err(Error::new(ErrorKind::Invalid, OP).at(path).because(why));
     }
     let wanted = wanted.start..wanted.end.min(size).max(wanted.start);
-    let file = Opened { path: path.clone(), all, handle };
+    let file = Opened { path: path.clone(), place, all, handle };
     let body = if wanted.end - wanted.start > u64::from(file.room()) {
         Body::Stream(file.pieces(wanted))
     } else {
@@ -68,11 +68,11 @@ pub(crate) async fn read(client: &Client, path: &RelPath, spec: ReadSpec) -> Res
     Ok(Reading { entry, body })
 }
 
-async fn open(place: Place) -> Result<(Handle, All, u32), Failure> {
+async fn opened(place: Place) -> Result<(Place, Handle, All), Failure> {
     let look = vec![look::info(What::All)];
     let (handle, _, replies) = Handle::open(&place, "CREATE+QUERY_INFO", RIGHTS, OPTIONS, look).await?;
     let all = All::decode(&query::output(replies[0].good_or_cut()?)?)?;
-    Ok((handle, all, place.tree.volume))
+    Ok((place, handle, all))
 }
 
 /// What READ brought; nothing at the end.
@@ -86,6 +86,7 @@ fn content(reply: &crate::connection::Reply) -> Result<Bytes, Failure> {
 /// The file that is being read, as the first answer described it.
 struct Opened {
     path: RelPath,
+    place: Place,
     all: All,
     handle: Handle,
 }
@@ -153,22 +154,34 @@ impl Opened {
             Err(failure) => Err(failure),
         };
         let now = now.map_err(|failure| failure.at(OP, &self.path))?;
-        let same = (now.size, now.written, now.changed) == (self.all.size, self.all.written, self.all.changed);
-        if same { Ok(()) } else { Err(changed(&self.path, "it was written while it was read")) }
+        self.compared(&now)
     }
 
-    /// Closes the file, and looks at the same time whether it is still what it was.
-    async fn finish(self) -> Result<()> {
+    /// Is it now what it was?
+    fn compared(&self, now: &All) -> Result<()> {
+        let told = |all: &All| (all.size, all.written, all.changed, all.file_id);
+        if told(now) == told(&self.all) { Ok(()) } else { Err(changed(&self.path, "it was written while it was read")) }
+    }
+
+    /// Closes the file, and looks at the same time whether it is still what it was; by its path where the server
+    /// does not tell at closing.
+    async fn finish(mut self) -> Result<()> {
         let closed = match self.handle.close().await {
             Ok(reply) => reply.good().and_then(|message| Ok(file::closed(message)?)),
             Err(failure) => Err(failure),
         };
         match closed.map_err(|failure| failure.at(OP, &self.path))? {
-            Some(after) if !attributes::unchanged(&self.all, &after) => {
-                Err(changed(&self.path, "it was written while it was read"))
-            }
-            _ => Ok(()),
+            Some(after) if attributes::unchanged(&self.all, &after) => Ok(()),
+            Some(_) => Err(changed(&self.path, "it was written while it was read")),
+            None => self.compared(&self.looked().await.map_err(|failure| failure.at(OP, &self.path))?),
         }
+    }
+
+    /// What the path tells now.
+    async fn looked(&self) -> Result<All, Failure> {
+        let (op, rights, middle) = ("CREATE+QUERY_INFO+CLOSE", access::READ_ATTRIBUTES, vec![look::info(What::All)]);
+        let replies = open::visit(&self.place, op, rights, OPTIONS, middle).await?;
+        Ok(All::decode(&query::output(replies[0].good_or_cut()?)?)?)
     }
 }
 
@@ -184,4 +197,60 @@ async fn last_look(file: Arc<Opened>) -> Result<()> {
 
 fn changed(path: &RelPath, why: &'static str) -> Error {
     Error::new(ErrorKind::Changed, OP).at(path).because(why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        client::Base,
+        names::utf16,
+        scripted::{Say, Scripted, all, content, created, guest},
+    };
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    const FILE: All = All {
+        created: 1,
+        accessed: 2,
+        written: 3,
+        changed: 4,
+        attributes: 0x80,
+        allocated: 4096,
+        size: 5,
+        links: 1,
+        directory: false,
+        file_id: 6,
+    };
+
+    /// Reads from a server that says nothing at CLOSE, and where the file is `after` by then.
+    async fn read_until(after: All) -> Result<Reading> {
+        let opened = AtomicU32::new(0);
+        let scripted = Scripted::start(move |asked| match asked.info() {
+            Some((1, 18)) => all(if opened.load(Ordering::Relaxed) > 1 { &after } else { &FILE }),
+            _ if asked.is(Command::Create) && !asked.name().is_empty() => {
+                opened.fetch_add(1, Ordering::Relaxed);
+                created()
+            }
+            _ if asked.is(Command::Read) => content(b"bytes"),
+            _ => Say::Usual,
+        });
+        let scripted = scripted.await;
+        let base = Base { host: "127.0.0.1".into(), port: scripted.port, share: utf16("share"), dir: Vec::new() };
+        read(&Client::new(base, guest()), &"file".into(), ReadSpec::default()).await
+    }
+
+    #[tokio::test]
+    async fn a_file_is_looked_at_by_its_path_where_closing_tells_nothing() {
+        let reading = read_until(All { accessed: 9, allocated: 0, ..FILE }).await.unwrap();
+        assert_eq!(reading.entry.stamp.size, 5);
+        let others = [
+            All { size: 6, ..FILE },
+            All { written: 9, ..FILE },
+            All { changed: 9, ..FILE },
+            All { file_id: 9, ..FILE },
+        ];
+        for after in others {
+            assert_eq!(read_until(after).await.unwrap_err().kind(), ErrorKind::Changed, "{after:?}");
+        }
+    }
 }

@@ -29,6 +29,9 @@ use tokio::sync::Mutex;
 
 /// More rounds of authentication than any mechanism needs.
 const MOST_ROUNDS: usize = 8;
+/// Largest token of authentication, bytes: its length is a 16-bit number ([MS-SMB2] 2.2.5). A ticket of somebody who is
+/// in very many groups may be larger.
+const MOST_TOKEN: usize = u16::MAX as usize;
 
 /// A session on a connection of its own.
 #[derive(Debug)]
@@ -119,6 +122,9 @@ impl Session {
     async fn connect_tree(&self, share: &[u16]) -> Result<Tree, Failure> {
         let unc = [&utf16(&self.host)[..], &[u16::from(b'\\')], share].concat();
         let path = [&utf16("\\\\")[..], &unc].concat();
+        if path.len() > names::LONGEST {
+            return Err(Failure::TooLong);
+        }
         let request = Request::new(Command::TreeConnect, session::tree_connect(&path));
         let mut envelope = self.envelope(None);
         // SMB 3.1.1 demands it, so that nobody in between can change the name of the share.
@@ -146,7 +152,7 @@ impl Session {
             volume: 0,
             unc,
         };
-        if matches!(self.agreed.dialect, Dialect::Smb300 | Dialect::Smb302) && self.signer.is_some() {
+        if self.agreed.dialect != Dialect::Smb311 && self.signer.is_some() {
             self.validate_negotiate(&tree).await?;
         }
         if answer.kind == 1 {
@@ -179,7 +185,8 @@ impl Session {
         }
     }
 
-    /// SMB 3.0: the server says again, signed, what it said when nothing was protected ([MS-SMB2] 3.2.5.5).
+    /// Before SMB 3.1.1: the server says again, signed, what it said when nothing was protected ([MS-SMB2] 3.2.5.5).
+    /// One that speaks nothing newer than SMB 2.1 may not know the question.
     async fn validate_negotiate(&self, tree: &Tree) -> Result<(), Failure> {
         let input = self.agreed.offer.proof();
         let body = ioctl::request(&[0xFF; 16], Control::ValidateNegotiate, &input, 24);
@@ -187,6 +194,11 @@ impl Session {
         envelope.signer = self.signer.as_ref();
         let reply = self.one("IOCTL", &envelope, Request::new(Command::Ioctl, body)).await?;
         match reply.status() {
+            // These may come without a signature, from anybody.
+            status if status.ends_session() => {
+                self.connection.distrust();
+                Err(Failure::Status(status))
+            }
             Status::SUCCESS if self.agreed.answer.is_confirmed_by(&ioctl::output(&reply.message)?) => Ok(()),
             Status::SUCCESS => Err(Failure::Tampered("the server now says other things than when we connected")),
             // Servers that do not know the question answer, signed, with an error: nothing was changed.
@@ -240,6 +252,13 @@ impl Session {
     }
 }
 
+fn setup(offer: &Offer, token: &[u8]) -> Result<Request, Failure> {
+    if token.len() > MOST_TOKEN {
+        return Err(Failure::Authentication("the token is larger than the 64 KiB that a request can say"));
+    }
+    Ok(Request::new(Command::SessionSetup, session::setup(offer.security_mode, CAP_DFS, token)))
+}
+
 async fn login(
     connection: Connection,
     address: SocketAddr,
@@ -253,8 +272,7 @@ async fn login(
     let (mut exchange, mut token) = Exchange::begin(&options.credentials, service, &agreed.answer.token).await?;
     let mut id = 0;
     for _ in 0..MOST_ROUNDS {
-        let body = session::setup(offer.security_mode, CAP_DFS, &token);
-        let request = Request::new(Command::SessionSetup, body);
+        let request = setup(offer, &token)?;
         let reply = connection.handshake("SESSION_SETUP", id, request, &mut preauth).await?;
         id = reply.header.session_id;
         match reply.status() {
@@ -343,5 +361,48 @@ impl Session {
     /// The name of a share for messages.
     pub fn shown(share: &[u16]) -> String {
         names::text(&names::le_bytes(share))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        scripted::{Say, Scripted, guest},
+        wire::negotiate::Signing,
+    };
+
+    /// How a share is opened in a session with a key, where the proof is answered so.
+    async fn proved(dialect: Dialect, proof: fn() -> Say) -> Result<Arc<Tree>, Failure> {
+        let key = || Signer::new(Signing::HmacSha256, &[1; 16]);
+        let script =
+            move |request: &crate::scripted::Asked| if request.is(Command::Ioctl) { proof() } else { Say::Usual };
+        let scripted = Scripted::at(0, Some(key()), script).await;
+        let mut session = Session::open("127.0.0.1", scripted.port, &guest()).await.unwrap();
+        session.signer = Some(key());
+        session.agreed.dialect = dialect;
+        session.tree(&utf16("share")).await
+    }
+
+    #[tokio::test]
+    async fn what_was_negotiated_is_confirmed_with_a_signature_or_not_at_all() {
+        for dialect in [Dialect::Smb210, Dialect::Smb300, Dialect::Smb302] {
+            let done = proved(dialect, || Say::Unsigned(Status::USER_SESSION_DELETED)).await;
+            assert!(matches!(done, Err(Failure::Status(Status::USER_SESSION_DELETED))), "{dialect}: {done:?}");
+            let done = proved(dialect, || Say::Unsigned(Status::NOT_SUPPORTED)).await;
+            assert!(matches!(done, Err(Failure::Tampered(_))), "{dialect}: {done:?}");
+            let done = proved(dialect, || crate::scripted::controlled(&[0; 24])).await;
+            assert!(matches!(done, Err(Failure::Tampered(_))), "{dialect}: {done:?}");
+            proved(dialect, || Say::Refuse(Status::NOT_SUPPORTED)).await.unwrap();
+        }
+        // The hash over what was negotiated is in the keys.
+        proved(Dialect::Smb311, || Say::HangUp).await.unwrap();
+    }
+
+    #[test]
+    fn a_token_that_no_request_can_say_is_refused() {
+        let offer = offer("server", &guest());
+        assert!(setup(&offer, &vec![0; MOST_TOKEN]).is_ok());
+        assert!(matches!(setup(&offer, &vec![0; MOST_TOKEN + 1]), Err(Failure::Authentication(_))));
     }
 }

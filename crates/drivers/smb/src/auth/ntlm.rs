@@ -47,6 +47,11 @@ const WANTED: u32 = flag::UNICODE
 /// Windows 10 in the form of [MS-NLMP] 2.2.2.10: servers only log it.
 const VERSION: [u8; 8] = [10, 0, 0, 0, 0, 0, 0, 15];
 
+/// Most bytes that a server says of itself: seven names and some numbers.
+const MOST_INFO: u16 = 8 << 10;
+/// Longest name of ours, in bytes: Windows has none longer than 256 characters, and a service has one of 253 in it.
+const MOST_NAME: usize = 2 << 10;
+
 /// What a server says of itself in a challenge ([MS-NLMP] 2.2.2.1).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TargetInfo {
@@ -84,6 +89,9 @@ impl Challenge {
         let len = at.u16()?;
         at.skip(2)?;
         let offset = at.size()?;
+        if len > MOST_INFO {
+            return Err(Malformed("what it says of itself in a challenge of NTLM is too long"));
+        }
         let info = part(raw, offset, len.into())?;
         let mut pairs = Vec::new();
         let mut target = TargetInfo::default();
@@ -189,6 +197,10 @@ impl Client {
         let Who::User { name, domain, hash } = &self.who else {
             return Ok(self.anonymous(flags | flag::ANONYMOUS));
         };
+        let longest = [name, domain, &self.service].map(|name| 2 * name.len()).into_iter().max();
+        if longest > Some(MOST_NAME) {
+            return Err(Failure::Authentication("the name of the user, the domain or the server is too long"));
+        }
         if flags & flag::TARGET_INFO == 0 {
             return Err(Failure::Authentication("the server speaks only an NTLM older than version 2"));
         }
@@ -338,6 +350,26 @@ mod tests {
         let mut sent = [0x55; 16];
         rc4(&base[..], &mut sent);
         assert_eq!(sent, *b"\xc5\xda\xd2\x54\x4f\xc9\x79\x90\x94\xce\x1c\xe9\x0b\xc9\xd0\x3e");
+    }
+
+    /// A challenge with one attribute of so many bytes.
+    fn challenge(len: u16) -> Vec<u8> {
+        let mut out = Writer::default();
+        out.bytes(SIGNATURE).u32(2).u64(0).u32(WANTED).u64(7).u64(0);
+        out.u16(len + 8).u16(len + 8).u32(56).bytes(&VERSION);
+        out.u16(1).u16(len).zeros(len.into()).u32(0).done()
+    }
+
+    #[test]
+    fn what_no_answer_can_say_is_refused() {
+        let proof = |user: &str, len| {
+            let password = crate::Secret::new("hush");
+            let credentials = Credentials::Password { user: user.to_owned(), domain: String::new(), password };
+            Client::begin(&credentials, "server").0.authenticate(&challenge(len))
+        };
+        assert!(proof("anna", 8000).is_ok());
+        assert!(matches!(proof("anna", 65_300), Err(Failure::Malformed(_))));
+        assert!(matches!(proof(&"a".repeat(40_000), 10), Err(Failure::Authentication(_))));
     }
 
     #[test]

@@ -173,7 +173,7 @@ mod tests {
     }
 
     fn numbers(raw: &[u8]) -> Vec<Result<u32, Malformed>> {
-        chained(raw, |at| at.u32()).collect()
+        chained(raw, Reader::u32).collect()
     }
 
     #[test]

@@ -26,9 +26,12 @@ mod nfs {
 
 /// What the tag alone tells: a link (its target not yet known) or a special file; `None` for what stays a file or
 /// directory (placeholders of clouds, deduplication, tape).
+///
+/// Where the data must decide ([`needs_data`]) it is a link here: whoever wants to have it must then ask where it
+/// leads, and hears why that cannot be told. As anything else it would be taken for what it may not be.
 pub(crate) fn kind_of_tag(reparse: u32) -> Option<Kind> {
     match reparse {
-        tag::MOUNT_POINT | tag::SYMLINK | tag::LX_SYMLINK => Some(Kind::Symlink { target: Bytes::new() }),
+        tag::MOUNT_POINT | tag::SYMLINK | tag::LX_SYMLINK | tag::NFS => Some(Kind::Symlink { target: Bytes::new() }),
         tag::LX_FIFO => Some(Kind::Special(Special::Fifo)),
         tag::AF_UNIX => Some(Kind::Special(Special::Socket)),
         _ => None,
@@ -37,7 +40,7 @@ pub(crate) fn kind_of_tag(reparse: u32) -> Option<Kind> {
 
 /// Must the data be asked for to know what it is, beyond the target of a link?
 pub(crate) fn needs_data(reparse: u32) -> bool {
-    reparse == tag::NFS
+    matches!(reparse, tag::NFS | tag::MOUNT_POINT)
 }
 
 /// What a `REPARSE_DATA_BUFFER` says it is; `None` for what stays a file or directory.
@@ -50,7 +53,11 @@ pub(crate) fn kind_of_data(raw: &[u8]) -> Result<Option<Kind>, Malformed> {
     let link = |target: Vec<u8>| Some(Kind::Symlink { target: target.into() });
     Ok(match reparse {
         tag::SYMLINK => link(substitute(data, 12)?),
-        tag::MOUNT_POINT => link(substitute(data, 8)?),
+        tag::MOUNT_POINT => match substitute(data, 8)? {
+            // The content is reached by this path alone, so it is a directory of the share. Loops are for a walk to see.
+            target if is_volume(&target) => Some(Kind::Dir),
+            target => link(target),
+        },
         // A version, then UTF-8.
         tag::LX_SYMLINK => link(data.get(4..).ok_or(Malformed("a link of Linux is too short"))?.to_vec()),
         tag::NFS => of_nfs(data)?,
@@ -64,6 +71,12 @@ fn substitute(data: &[u8], names_at: usize) -> Result<Vec<u8>, Malformed> {
     let (offset, len) = (at.u16()?, at.u16()?);
     let names = data.get(names_at..).ok_or(Malformed("a link is too short"))?;
     Ok(names::from_wire(part(names, offset.into(), len.into())?))
+}
+
+/// Is what is mounted there a whole volume, not another directory?
+fn is_volume(target: &[u8]) -> bool {
+    const VOLUME: &[u8] = br"\??\Volume{";
+    target.get(..VOLUME.len()).is_some_and(|start| start.eq_ignore_ascii_case(VOLUME))
 }
 
 fn of_nfs(data: &[u8]) -> Result<Option<Kind>, Malformed> {
@@ -80,7 +93,7 @@ fn of_nfs(data: &[u8]) -> Result<Option<Kind>, Malformed> {
         nfs::BLOCK => Some(Kind::Special(Special::Block { rdev: device()? })),
         nfs::FIFO => Some(Kind::Special(Special::Fifo)),
         nfs::SOCKET => Some(Kind::Special(Special::Socket)),
-        _ => None,
+        _ => return Err(Malformed("what NFS keeps in a reparse point is of an unknown kind")),
     })
 }
 
@@ -113,5 +126,25 @@ mod tests {
         assert_eq!(found, Some(Kind::Special(Special::Char { rdev: 0x103 })));
         assert_eq!(kind_of_data(&buffer(0x8000_0013, b"dedup")).unwrap(), None);
         assert!(kind_of_data(&buffer(tag::SYMLINK, &[0, 0, 255, 255])).is_err());
+        assert!(kind_of_data(&buffer(tag::NFS, b"no kind!")).is_err());
+    }
+    /// [MS-FSCC] 2.1.2.5: the ranges of substitute and print name, each in bytes, then both with a NUL behind.
+    fn mount_point(substitute: &str, print: &str) -> Vec<u8> {
+        let (substitute, print) = (names::le_bytes(&names::utf16(substitute)), names::le_bytes(&names::utf16(print)));
+        let ranges = [0, substitute.len(), substitute.len() + 2, print.len()];
+        let head = ranges.iter().flat_map(|n| u16::try_from(*n).unwrap().to_le_bytes()).collect::<Vec<_>>();
+        buffer(tag::MOUNT_POINT, &[&head[..], &substitute, &[0; 2], &print, &[0; 2]].concat())
+    }
+
+    #[test]
+    fn a_volume_in_a_folder_is_a_directory_and_a_junction_is_a_link() {
+        for volume in [r"\??\Volume{2eca078d-5cbc-43d3-aff8-7e8511f60d0e}\", r"\??\volume{0}\"] {
+            assert_eq!(kind_of_data(&mount_point(volume, "")).unwrap(), Some(Kind::Dir));
+        }
+        for junction in [r"\??\C:\Volume{0}\", r"\??\Volume", r"\??\C:\dir"] {
+            let target = Kind::Symlink { target: junction.as_bytes().to_vec().into() };
+            assert_eq!(kind_of_data(&mount_point(junction, r"C:\dir")).unwrap(), Some(target));
+        }
+        assert!(needs_data(tag::MOUNT_POINT) && !needs_data(tag::SYMLINK));
     }
 }

@@ -21,6 +21,16 @@ pub fn dfs(rig: &Rig) {
         let names: BTreeSet<_> = root.iter().map(|entry| entry.path.to_string()).collect();
         assert!(["data", "guest", "loop", "nowhere", "dead"].iter().all(|name| names.contains(*name)), "{names:?}");
         assert!(root.iter().all(|entry| entry.kind.is_dir()), "{root:?}");
+        // Dead links have no descriptor, and hide nothing else for that.
+        let described = listed(&store, &RelPath::ROOT, Facets::NTFS_SD).await;
+        let with_acl = |name: &str| {
+            let found = described.iter().find(|entry| entry.path == name.into()).unwrap();
+            found.meta.as_ref().unwrap().acl.is_some()
+        };
+        assert_eq!(described.len(), root.len());
+        let links = ["data", "guest", "loop", "nowhere", "dead"].map(|name| (name, with_acl(name)));
+        let expected = [("data", true), ("guest", true), ("loop", false), ("nowhere", false), ("dead", false)];
+        assert_eq!(links, expected);
         let link = RelPath::from("data");
         assert!(store.stat(&link, Facets::NONE).await.unwrap().kind.is_dir());
         let below = link.join(fresh.path.as_bytes()).join(b"sub");

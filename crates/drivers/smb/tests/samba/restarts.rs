@@ -4,7 +4,7 @@ use crate::{
     INNER, Trials,
     common::options,
     domain,
-    rig::{Rig, noise, refused, run},
+    rig::{Rig, noise, refused, run, whole},
 };
 use futures::StreamExt as _;
 use libtest_mimic::{Completion, Failed, Trial};
@@ -75,6 +75,7 @@ pub fn cases(rig: &Rig) -> Trials {
     vec![
         plain("a walk survives", walk_survives),
         plain("a read survives", read_survives),
+        plain("a restart is waited for", waited_for),
         plain("a hanging server", frozen),
         by_ticket("a walk by ticket survives", walk_survives),
         by_ticket("a read by ticket survives", read_survives),
@@ -90,8 +91,10 @@ struct Subject {
 }
 
 impl Subject {
+    /// Without patience of its own, so that whoever tries again is seen to do so.
     async fn store(&self) -> Arc<SmbStore> {
-        Arc::new(SmbStore::connect(&self.location, self.options.clone()).await.unwrap())
+        let options = SmbOptions { reconnect_for: Duration::ZERO, ..self.options.clone() };
+        Arc::new(SmbStore::connect(&self.location, options).await.unwrap())
     }
 
     /// Takes what `next` gives, counts it, and meanwhile, when `after` have come, kills the server, sees that it is
@@ -169,6 +172,31 @@ fn read_survives(subject: &Subject) {
         };
         subject.killed(&store, 10 << 20, piece).await;
         assert!(back == expected);
+    });
+}
+
+/// Longer than the retry wrapper is patient.
+const AWAY: Duration = Duration::from_secs(8);
+
+fn waited_for(subject: &Subject) {
+    let fresh = subject.rig.fresh("restart-wait");
+    fs::write(fresh.on_disk.join("file"), "content").unwrap();
+    run(async {
+        let store = SmbStore::connect(&subject.location, subject.options.clone()).await.unwrap();
+        let server = subject.server;
+        tokio::task::spawn_blocking(|| rig_command(&["kill", server])).await.unwrap();
+        let since = Instant::now();
+        let back = tokio::task::spawn_blocking(move || {
+            std::thread::sleep(AWAY);
+            rig_command(&["start", server]);
+        });
+        let (root, path, want) = (RelPath::ROOT, fresh.path.join(b"file"), Facets::NONE);
+        let (root, file, content) =
+            futures::join!(store.stat(&root, want), store.stat(&path, want), whole(&store, &path));
+        assert!(root.unwrap().kind.is_dir() && file.unwrap().kind.is_file());
+        assert_eq!(content, b"content");
+        assert!(since.elapsed() >= AWAY, "{:?}", since.elapsed());
+        back.await.unwrap();
     });
 }
 
