@@ -253,7 +253,7 @@ async fn every_call_gives_its_place_back_however_it_ends() {
             store.remove(path, None).await.unwrap_err();
         }
     };
-    let waited = tokio::time::timeout(Duration::from_secs(60), calls).await;
+    let waited = tokio::time::timeout(Duration::from_mins(1), calls).await;
     waited.expect("a request waits for a place that nobody holds");
 }
 

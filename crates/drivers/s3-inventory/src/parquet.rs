@@ -166,14 +166,14 @@ mod tests {
         let rows =
             [(Some("first"), Some(7), Some(1_999), Some("tag"), Some("STANDARD"), Some(true), Some(false)), told];
         let columns: Vec<(&str, ArrayRef)> = vec![
-            ("key", Arc::new(StringArray::from_iter(rows.iter().map(|row| row.0)))),
-            ("version_id", Arc::new(StringArray::from_iter(rows.iter().map(|_| None::<&str>)))),
-            ("size", Arc::new(Int64Array::from_iter(rows.iter().map(|row| row.1)))),
-            ("last_modified_date", Arc::new(TimestampMillisecondArray::from_iter(rows.iter().map(|row| row.2)))),
-            ("e_tag", Arc::new(StringArray::from_iter(rows.iter().map(|row| row.3)))),
-            ("storage_class", Arc::new(StringArray::from_iter(rows.iter().map(|row| row.4)))),
-            ("is_latest", Arc::new(BooleanArray::from_iter(rows.iter().map(|row| row.5)))),
-            ("is_delete_marker", Arc::new(BooleanArray::from_iter(rows.iter().map(|row| row.6)))),
+            ("key", Arc::new(rows.iter().map(|row| row.0).collect::<StringArray>())),
+            ("version_id", Arc::new(rows.iter().map(|_| None::<&str>).collect::<StringArray>())),
+            ("size", Arc::new(rows.iter().map(|row| row.1).collect::<Int64Array>())),
+            ("last_modified_date", Arc::new(rows.iter().map(|row| row.2).collect::<TimestampMillisecondArray>())),
+            ("e_tag", Arc::new(rows.iter().map(|row| row.3).collect::<StringArray>())),
+            ("storage_class", Arc::new(rows.iter().map(|row| row.4).collect::<StringArray>())),
+            ("is_latest", Arc::new(rows.iter().map(|row| row.5).collect::<BooleanArray>())),
+            ("is_delete_marker", Arc::new(rows.iter().map(|row| row.6).collect::<BooleanArray>())),
         ];
         let fields: Vec<_> =
             columns.iter().map(|(name, column)| Field::new(*name, column.data_type().clone(), true)).collect();
