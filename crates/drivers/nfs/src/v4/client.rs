@@ -68,7 +68,7 @@ impl Client {
             let session = match self.session().await {
                 // It was there once: what is refused now may be a restart.
                 Err(failure)
-                    if failure.is_unconnected()
+                    if failure.is_of_the_connection()
                         && self.met.load(Ordering::Relaxed)
                         && since.elapsed() + pause <= self.party.manner.reconnect_for =>
                 {

@@ -81,9 +81,9 @@ impl Failure {
         matches!(self, Self::Status(status) if status.is_gone())
     }
 
-    /// Was no connection made?
-    pub fn is_unconnected(&self) -> bool {
-        matches!(self, Self::Rpc(RpcError::Connect(_)))
+    /// Was no connection made, or did it break?
+    pub fn is_of_the_connection(&self) -> bool {
+        matches!(self, Self::Rpc(RpcError::Connect(_) | RpcError::Closed(_)))
     }
 
     /// Is another session needed, after which the request may be sent again?

@@ -50,8 +50,9 @@ fn main() -> ExitCode {
 }
 
 fn trials(version: &'static Version) -> Vec<Trial> {
-    let usual = SHARED.iter().chain(version.own).map(|case| (case, false));
-    let cases = usual.chain(version.slow.iter().map(|case| (case, true)));
+    // What takes long begins first, beside the others.
+    let slow = version.slow.iter().map(|case| (case, true));
+    let cases = slow.chain(SHARED.iter().chain(version.own).map(|case| (case, false)));
     let mut trials: Vec<Trial> = cases
         .map(|(&(name, case), slow)| {
             Trial::ignorable_test(version.case_name(name), move || match Server::from_env(version) {

@@ -110,6 +110,18 @@ async fn a_lost_session_is_made_anew_and_the_request_repeated() {
 }
 
 #[tokio::test]
+async fn a_server_that_hangs_up_while_a_session_is_made_anew_is_waited_for() {
+    let (store, server) = store(usual()).await;
+    {
+        let quirks = &mut server.lock().unwrap().quirks;
+        quirks.statuses.push((op::SEQUENCE, 10_052));
+        quirks.hangups = vec![op::EXCHANGE_ID; 3];
+    }
+    assert_eq!(content(&store).await.unwrap(), CONTENT);
+    assert_eq!(server.lock().unwrap().quirks.hangups, []);
+}
+
+#[tokio::test]
 async fn an_idle_client_renews_its_lease_and_a_closed_one_no_longer() {
     let (store, server) = store(Quirks { lease: Some(3), ..usual() }).await;
     let renewals = |since: usize| server.lock().unwrap().count(op::SEQUENCE) - since;
